@@ -1,0 +1,16 @@
+"""What every venue's auth module offers. Signing is pure: no socket, no clock, no randomness."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Auth(Protocol):
+    """Holds one key and signs a closed list of actions for one network.
+
+    signer: the address of the key. account: the address it acts for (equal to signer, or the master, sub-account or
+    vault). The key appears in no repr, error or log.
+    """
+
+    signer: str
+    account: str

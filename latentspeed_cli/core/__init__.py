@@ -1,0 +1,1 @@
+"""Decisions without I/O: no await, no socket, no file, no clock."""

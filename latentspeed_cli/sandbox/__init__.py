@@ -1,0 +1,1 @@
+"""The local exchange: venue models behind one shell, on loopback, good enough for strangers' clients."""

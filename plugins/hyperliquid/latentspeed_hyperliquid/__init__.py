@@ -1,0 +1,1 @@
+"""The Hyperliquid connector of latentspeed."""
