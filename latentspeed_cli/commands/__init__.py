@@ -1,0 +1,1 @@
+"""One module per verb, loaded when it is called: parse, call, show."""
