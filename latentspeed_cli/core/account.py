@@ -48,3 +48,13 @@ class FundingPayment(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal
     rate: Decimal
     position_amount: Decimal
+
+
+class Liquidation(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue took over positions of `account`. notional, account_value: quote currency, before it did."""
+
+    account: str
+    ts_ns: int
+    liquidator: str
+    notional: Decimal
+    account_value: Decimal

@@ -45,6 +45,14 @@ class BestBidOffer(msgspec.Struct, frozen=True, kw_only=True):
     ask: PriceLevel | None
 
 
+class MidPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """The middle price of one market, where a venue streams those of all markets together."""
+
+    trading_pair: str
+    ts_ns: int
+    price: Decimal
+
+
 class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
     """One trade of the market. side: the aggressor's."""
 
