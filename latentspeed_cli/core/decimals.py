@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal, Inexact, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation
 
 ZERO = Decimal(0)
 MAX_DIGITS = 40
 # Exact by construction: an operation that would have to round raises instead of changing money.
-EXACT = Context(prec=120, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[InvalidOperation])
+EXACT = Context(prec=120, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[InvalidOperation, DivisionByZero, Inexact])
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 
 
@@ -38,20 +38,28 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def is_multiple(value: Decimal, step: Decimal) -> bool:
+    """Whether `value` is a whole number of steps. step > 0."""
+    return not EXACT.remainder(value, step)
+
+
 def round_down(value: Decimal, step: Decimal) -> Decimal:
     """The largest multiple of `step` that is not above `value`. step > 0."""
-    return EXACT.multiply((value / step).to_integral_value(ROUND_FLOOR), step)
+    rest = EXACT.remainder(value, step)
+    if rest < 0:
+        rest = EXACT.add(rest, step)
+    return EXACT.subtract(value, rest)
 
 
 def round_up(value: Decimal, step: Decimal) -> Decimal:
     """The smallest multiple of `step` that is not below `value`. step > 0."""
-    return EXACT.multiply((value / step).to_integral_value(ROUND_CEILING), step)
+    rest = EXACT.remainder(value, step)
+    if rest > 0:
+        rest = EXACT.subtract(rest, step)
+    return EXACT.subtract(value, rest)
 
 
 def significant(value: Decimal) -> int:
     """How many significant figures `value` has, without trailing zeros: 1200 has 2, 0.0120 has 2, 0 has 0."""
     digits = "".join(map(str, value.as_tuple().digits)).strip("0")
     return len(digits)
-
-
-__all__ = ["EXACT", "MAX_DIGITS", "ZERO", "Inexact", "parse", "plain", "round_down", "round_up", "significant"]

@@ -5,12 +5,28 @@ OrderIntent -> (TradingRule, pricing) -> InFlightOrder -> (OrderUpdate, TradeUpd
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections import defaultdict
+from decimal import Context, Decimal
 
 import msgspec
 
-from .order_state import Facts, state_of
+from ..errors import UsageError
+from .decimals import EXACT, ZERO
+from .order_state import (
+    Facts,
+    contradiction,
+    evidence_of,
+    fills_complete,
+    outcome_unknown,
+    reason_of,
+    state_of,
+)
+from .reports import Evidence
 from .types import OrderState, OrderType, PositionAction, TimeInForce, TradeType
+
+MAX_SLIPPAGE_BPS = 9_999
+# Averages are the one figure that cannot be exact.
+_AVERAGE = Context(prec=28)
 
 
 class OrderIntent(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +50,34 @@ class OrderIntent(msgspec.Struct, frozen=True, kw_only=True):
     reduce_only: bool = False
     slippage_bps: int = 50
     expire_s: int | None = None
+
+    def check(self) -> None:
+        """Raise UsageError when the words do not fit together, whatever the market and the venue."""
+        if (self.amount is None) == (self.notional is None):
+            raise UsageError("an order needs exactly one of amount and notional")
+        if self.price is not None and self.price_expression is not None:
+            raise UsageError("an order takes one price: a number or an expression")
+        has_price = self.price is not None or self.price_expression is not None
+        if self.order_type.has_limit and not has_price:
+            raise UsageError(
+                f"a {self.order_type.value} order needs a price",
+                hint="give a price, or --type market to take the market",
+            )
+        if has_price and not self.order_type.has_limit:
+            raise UsageError(
+                f"a {self.order_type.value} order takes no price", hint="--slippage-bps bounds what it may pay"
+            )
+        if self.post_only and (
+            self.tif in (TimeInForce.IOC, TimeInForce.FOK) or self.order_type is not OrderType.LIMIT
+        ):
+            raise UsageError("post-only orders rest, so they are limit orders with tif gtc or gtd")
+        if self.order_type.has_trigger != (self.trigger_price is not None):
+            needs = "needs" if self.trigger_price is None else "takes no"
+            raise UsageError(f"a {self.order_type.value} order {needs} trigger price")
+        if self.expire_s is not None and self.expire_s <= 0:
+            raise UsageError("an order must expire later than now")
+        if not 0 <= self.slippage_bps <= MAX_SLIPPAGE_BPS:
+            raise UsageError(f"slippage must be between 0 and {MAX_SLIPPAGE_BPS} basis points")
 
 
 class InFlightOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,3 +132,57 @@ class InFlightOrder(msgspec.Struct, frozen=True, kw_only=True):
     def executed_amount(self) -> Decimal:
         """Base units, from fills only."""
         return self.facts.executed
+
+    @property
+    def remaining_amount(self) -> Decimal:
+        """Base units that no fill has taken; what still rests while the order is open."""
+        return max(EXACT.subtract(self.amount, self.facts.executed), ZERO)
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """The reply to a request that may have changed something is missing."""
+        return outcome_unknown(self.facts, self.amount, self.is_ioc)
+
+    @property
+    def may_be_live(self) -> bool:
+        """Whether something of it can rest at the venue, or come to rest there, as far as is known."""
+        return self.state not in _NOT_LIVE
+
+    @property
+    def contradiction(self) -> str | None:
+        return contradiction(self.facts, self.amount)
+
+    @property
+    def reason(self) -> str | None:
+        return reason_of(self.facts, self.amount, is_ioc=self.is_ioc)
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        return evidence_of(self.facts, self.amount)
+
+    @property
+    def fills_complete(self) -> bool:
+        return fills_complete(self.facts, self.amount)
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Quote per base over all fills, to 28 figures; None without fills."""
+        if not self.facts.executed:
+            return None
+        cost = ZERO
+        for fill in self.facts.fills.values():
+            cost = EXACT.add(cost, EXACT.multiply(fill.price, fill.amount))
+        return _AVERAGE.divide(cost, self.facts.executed)
+
+    @property
+    def fees(self) -> dict[str, Decimal]:
+        """By currency; positive is paid."""
+        fees: dict[str, Decimal] = defaultdict(lambda: ZERO)
+        for fill in self.facts.fills.values():
+            fees[fill.fee_currency] = EXACT.add(fees[fill.fee_currency], fill.fee)
+        return dict(sorted(fees.items()))
+
+
+_NOT_LIVE = frozenset(
+    {OrderState.PENDING_CREATE, OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.FAILED}
+)

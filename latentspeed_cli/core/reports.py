@@ -21,7 +21,8 @@ class Report(enum.Enum):
     FAILED = "failed"  # the venue refused it, or it was proved never to land
     CANCEL_ATTEMPTED = "cancel_attempted"
     CANCEL_REFUSED = "cancel_refused"  # a refusal of the cancel attempt with the same number
-    UNKNOWN = "unknown"  # a request's reply is missing: an annotation, never a state
+    UNKNOWN = "unknown"  # the reply to a place attempt is missing: an annotation, never a state
+    CANCEL_UNKNOWN = "cancel_unknown"  # the reply to a cancel attempt is missing
     NOTE = "note"  # descriptive only
 
 
@@ -41,7 +42,8 @@ class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """One piece of news about one order, from a reply, a stream, a query or the journal.
 
     The order is named by whichever ids the venue gave: our own, the venue's twin of it (venue_client_id), or the
-    venue's. attempt numbers the place or cancel attempt that a reply answers. ts_ns: the venue's time of the event.
+    venue's. attempt numbers the place or cancel attempt that a reply answers; place and cancel attempts are numbered
+    apart, from 1 (a FAILED of attempt 0 never came as far as one). ts_ns: the venue's time of the event.
     amount, price, side are what the venue says the order is; set when a query found an order we may not know.
     """
 

@@ -27,6 +27,9 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     refusal: str | None = None
 
 
+MAX_NAME_LENGTH = 64
+
+
 class SymbolMap:
     """All markets of a venue, found by trading pair or by the venue's own spelling.
 
@@ -50,10 +53,21 @@ class SymbolMap:
         return len(self._by_pair)
 
     def find(self, name: str) -> Market:
-        """The market a person means by `name`. Raises OrderRefused when none or several fit."""
+        """The market a person means by `name`, upper or lower case. Raises OrderRefused when none or several fit.
+
+        Only a name that is exactly the venue's may hold other letters than ASCII's: case folding would turn look-alikes
+        such as a dotless i into the letter they imitate.
+        """
         exact = self._by_pair.get(name)
         if exact is not None:
             return exact
+        if len(name) > MAX_NAME_LENGTH:
+            raise OrderRefused(f"unknown trading pair {name[:MAX_NAME_LENGTH]!r}...")
+        if not name.isascii():
+            foreign = ", ".join(f"U+{ord(letter):04X}" for letter in name if not letter.isascii())
+            raise OrderRefused(
+                f"unknown trading pair {name!r}", hint=f"it holds letters that only look right: {foreign}"
+            )
         found = {market.trading_pair: market for market in self._by_name.get(name.upper(), ())}
         if len(found) == 1:
             return next(iter(found.values()))
@@ -72,6 +86,6 @@ class SymbolMap:
     def _nearest(self, name: str) -> str | None:
         from difflib import get_close_matches
 
-        near = get_close_matches(name.upper(), list(self._by_name), n=3)
+        near = get_close_matches(name.upper(), sorted(self._by_name), n=3)
         pairs = sorted({market.trading_pair for spelling in near for market in self._by_name[spelling]})
         return "did you mean " + " or ".join(pairs) + "?" if pairs else None

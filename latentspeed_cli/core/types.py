@@ -13,6 +13,19 @@ class OrderType(enum.Enum):
     TAKE_PROFIT = "take-profit"
     TAKE_PROFIT_LIMIT = "take-profit-limit"
 
+    @property
+    def has_limit(self) -> bool:
+        """The user gives its price; the others take the market, within a slippage bound."""
+        return self in _WITH_LIMIT
+
+    @property
+    def has_trigger(self) -> bool:
+        return self in _WITH_TRIGGER
+
+
+_WITH_LIMIT = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
+_WITH_TRIGGER = frozenset(OrderType) - {OrderType.LIMIT, OrderType.MARKET}
+
 
 class TradeType(enum.Enum):
     """The side of an order or of a trade's aggressor."""
