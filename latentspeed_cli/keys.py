@@ -65,7 +65,7 @@ class KeySource(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def parse(cls, text: str, where: str) -> KeySource:
-        """What "file:PATH" and its kin name. where: which setting this is; the text is not echoed, it could be a key."""
+        """What "file:PATH" and its kin name. where: which setting it is; the text is not echoed, it could be a key."""
         kind, colon, name = text.partition(":")
         if not colon or kind not in KINDS or not name:
             raise ConfigError(

@@ -1,0 +1,267 @@
+"""The only code that prints. Results go to stdout, everything else to stderr.
+
+A table is for people, the other formats are for programs. Text from a venue is data: what does not show itself is
+escaped, and no markup is interpreted.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+import msgspec
+
+from .errors import LatentspeedError, UsageError
+from .hostile import escape
+from .records import Record, error_record
+
+Tree = dict[str, Any]
+
+
+class Output:
+    """How this run shows things.
+
+    format: table, json, ndjson, csv or id. chosen: a person asked for that format. fields: dotted names, or None.
+    A closed stdout raises BrokenPipeError from every method that writes results.
+    """
+
+    def __init__(
+        self,
+        *,
+        format: str,
+        chosen: bool = False,
+        fields: tuple[str, ...] | None = None,
+        quiet: bool = False,
+        color: bool = False,
+        stdout: IO[str] | None,
+        stderr: IO[str] | None,
+    ) -> None:
+        self.format = format
+        self.chosen = chosen
+        self.fields = fields
+        self.quiet = quiet
+        self.color = color
+        self.stdout = stdout
+        self.stderr = stderr
+        self._csv_header: list[str] | None = None
+
+    @property
+    def is_json(self) -> bool:
+        return self.format in ("json", "ndjson")
+
+    def check(self, record_type: type[Record]) -> None:
+        """Refuse now what could not be shown later. Call it before anything is sent."""
+        known = [field.name for field in msgspec.structs.fields(record_type)]
+        for name in self.fields or ():
+            if name.partition(".")[0] not in (*known, "schema"):
+                from .config import nearest
+
+                raise UsageError(
+                    f"--fields: a record of {_schema(record_type)} has no {name!r}", hint=nearest(name, known)
+                )
+        if self.format == "id" and record_type.id_field is None:
+            raise UsageError(f"-o id: a record of {_schema(record_type)} has no id")
+
+    def show(self, record: Record, *, ok: bool = True) -> None:
+        """One result. ok: it is a success, which --quiet keeps to itself unless a format was asked for."""
+        if self.quiet and ok and not self.chosen:
+            return
+        if self.format == "json":
+            self._write(self._json(record, pretty=_is_terminal(self.stdout)))
+            return
+        items: Sequence[Record] | None = getattr(record, "items", None)
+        if self.format == "table":
+            self._write(self._table(items) if items is not None else self._sheet(record))
+            return
+        for item in (record,) if items is None else items:
+            self.row(item)
+
+    def row(self, record: Record) -> None:
+        """One record of a series, on its own line, out at once."""
+        if self.format in ("json", "ndjson"):
+            self._write(self._json(record))
+        elif self.format == "csv":
+            self._write(self._csv(record))
+        elif self.format == "id":
+            identity = getattr(record, record.id_field) if record.id_field else None
+            if identity is not None:
+                self._write(escape(str(identity)))
+        else:
+            cells = _flat(self._tree(record))
+            columns = self.fields or record.columns or tuple(cells)
+            self._write("  ".join(_cell(cells.get(name)) for name in columns))
+
+    def text(self, text: str) -> None:
+        """A document, as it stands."""
+        self._write(text.rstrip("\n"))
+
+    def note(self, message: str, *, client_order_id: str | None = None) -> None:
+        """Something a person may want to know while it happens."""
+        if self.quiet:
+            return
+        if self.is_json and not _is_terminal(self.stderr):
+            note = {"schema": "note", "schema_version": 1, "message": message, "client_order_id": client_order_id}
+            self._say(_escaped_json(msgspec.json.encode(note)))
+        else:
+            self._say(escape(message))
+
+    def error(self, error: LatentspeedError) -> None:
+        """Why something was not done: one JSON object in the JSON formats, lines for people otherwise."""
+        if self.is_json:
+            self._say(_escaped_json(msgspec.json.encode(error_record(error))))
+            return
+        label = "\x1b[31merror\x1b[0m" if self.color else "error"
+        self._say(f"{label}: {escape(str(error))}")
+        if error.hint:
+            self._say(f"hint: {escape(error.hint)}")
+
+    def _write(self, text: str) -> None:
+        if self.stdout is None:
+            raise BrokenPipeError("stdout is closed")
+        self.stdout.write(text + "\n")
+        self.stdout.flush()
+
+    def _say(self, text: str) -> None:
+        if self.stderr is None:
+            return
+        try:
+            self.stderr.write(text + "\n")
+            self.stderr.flush()
+        except (OSError, ValueError):
+            self.stderr = None  # nobody listens; the exit code still tells
+
+    def _tree(self, record: Record) -> Tree:
+        tree: Tree = msgspec.to_builtins(record)
+        if self.fields is None:
+            return tree
+        picked: Tree = {"schema": tree["schema"], "schema_version": tree["schema_version"]}
+        for name in self.fields:
+            _merge(picked, _pick(tree, name.split(".")))
+        return picked
+
+    def _json(self, record: Record, *, pretty: bool = False) -> str:
+        if self.fields is None:
+            data = msgspec.json.encode(record)
+        elif (items := getattr(record, "items", None)) is not None:
+            head = {"schema": _schema(type(record)), "schema_version": record.schema_version}
+            data = msgspec.json.encode({**head, "items": [self._tree(item) for item in items]})
+        else:
+            data = msgspec.json.encode(self._tree(record))
+        return _escaped_json(msgspec.json.format(data, indent=2) if pretty else data)
+
+    def _csv(self, record: Record) -> str:
+        cells = _flat(self._tree(record))
+        columns = list(self.fields) if self.fields else list(cells)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        if self._csv_header != columns:
+            writer.writerow(columns)
+            self._csv_header = columns
+        writer.writerow([_csv_cell(cells.get(name)) for name in columns])
+        return text.getvalue().rstrip("\n")
+
+    def _table(self, records: Sequence[Record]) -> str:
+        if not records:
+            return "(none)"
+        from tabulate import tabulate
+
+        columns = self.fields or records[0].columns or tuple(_flat(self._tree(records[0])))
+        rows = [[_cell(cells.get(name)) for name in columns] for cells in map(_flat, map(self._tree, records))]
+        return str(tabulate(rows, headers=list(columns), disable_numparse=True))
+
+    def _sheet(self, record: Record) -> str:
+        """One record from top to bottom, lists of records below it as tables."""
+        from tabulate import tabulate
+
+        cells = _flat(self._tree(record))
+        lists = {
+            name: value
+            for name in record.__struct_fields__
+            if isinstance(value := getattr(record, name), tuple) and value and isinstance(value[0], Record)
+        }
+        names = self.fields or [name for name in cells if name not in ("schema", "schema_version")]
+        rows = [
+            (name, _cell(cells.get(name)))
+            for name in names
+            if name not in lists and (self.fields or cells.get(name) not in (None, [], ""))
+        ]
+        parts = [str(tabulate(rows, tablefmt="plain", disable_numparse=True))]
+        parts += [f"\n{name}\n{self._table(items)}" for name, items in lists.items()]
+        return "\n".join(parts)
+
+
+def _schema(record_type: type[Record]) -> str:
+    return str(record_type.__struct_config__.tag)
+
+
+def _is_terminal(stream: IO[str] | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _escaped_json(data: bytes) -> str:
+    """JSON with every character that does not show itself spelled out; still the same data."""
+    text = data.decode()
+    return text if text.isprintable() else "".join(char if char == "\n" else escape(char) for char in text)
+
+
+def _pick(value: Any, path: list[str]) -> Any:
+    if not path:
+        return value
+    if isinstance(value, list):
+        return [_pick(item, path) for item in value]
+    if not isinstance(value, dict):
+        return None
+    return {path[0]: _pick(value.get(path[0]), path[1:])}
+
+
+def _merge(into: Tree, more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        known = into.get(key)
+        if isinstance(known, dict) and isinstance(value, dict):
+            _merge(known, value)
+        elif isinstance(known, list) and isinstance(value, list) and len(known) == len(value):
+            for left, right in zip(known, value, strict=True):
+                if isinstance(left, dict) and isinstance(right, dict):
+                    _merge(left, right)
+        else:
+            into[key] = value
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Tree:
+    """Nested objects as dotted names; lists stay as they are."""
+    cells: Tree = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            cells |= _flat(value, f"{prefix}{key}.")
+        else:
+            cells[prefix + key] = value
+    return cells
+
+
+def _cell(value: Any) -> str:
+    """One value for people."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_cell(item) for item in value) or "-"
+    if isinstance(value, dict):
+        return " ".join(_cell(item) for item in value.values() if item is not None)
+    return escape(str(value))
+
+
+def _csv_cell(value: Any) -> str:
+    """One value for a spreadsheet: no text of a venue becomes a formula."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | dict):
+        return _escaped_json(msgspec.json.encode(value))
+    text = escape(str(value))
+    if text[:1] in "=@+" or (text[:1] == "-" and not text[1:2].isdigit()):
+        return "'" + text if text else text
+    return text
