@@ -1,0 +1,300 @@
+"""HyperliquidPerpetual: every conversation with the venue as a flow. No await, no socket, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from latentspeed_cli.connector.base import FenceVerdict, Markets, VenueFlows
+from latentspeed_cli.core.account import AccountState
+from latentspeed_cli.core.flow import Flow, Reply, Request
+from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
+from latentspeed_cli.core.market_data import Candle, MarketContext, OrderBookSnapshot, PublicTrade
+from latentspeed_cli.core.reports import OrderUpdate, TradeUpdate
+from latentspeed_cli.core.symbols import Market
+from latentspeed_cli.core.types import OrderType, TimeInForce
+from latentspeed_cli.errors import AuthRejected, CredentialError, OrderRefused, ProtocolError
+
+from . import decode, encode, markets
+from .config import HyperliquidConfig
+from .constants import CANDLE_INTERVALS, CANDLES_PAGE, FILLS_PAGE, MAX_PAGES, VENUE
+from .payloads import (
+    ActiveAssetData,
+    AllPerpMetas,
+    Book,
+    CandleRow,
+    ClearinghouseState,
+    Fill,
+    Meta,
+    MetaAndContexts,
+    OrderRecord,
+    OrderRow,
+    OrderStatusReply,
+    SpotMeta,
+    SpotState,
+    Trade,
+    UserRole,
+)
+from .web_utils import HyperliquidWebUtils
+
+if TYPE_CHECKING:
+    from latentspeed_cli.connector.base import Parts
+
+    from .auth import HyperliquidAuth
+
+NS_PER_MS = decode.NS_PER_MS
+# Order kinds whose size, once filled, may have been cut off by the book: only their fills tell how much was executed.
+_IMMEDIATE_TIFS = frozenset({"Ioc", "FrontendMarket", "LiquidationMarket"})
+
+
+class HyperliquidPerpetual(VenueFlows):
+    """Perpetual markets of Hyperliquid's own dex.
+
+    Reads need an account's address, never a key. Changes are signed by `auth` for its account, or for its vault.
+    """
+
+    auth: HyperliquidAuth | None
+    web_utils: HyperliquidWebUtils
+
+    def __init__(self, config: HyperliquidConfig, parts: Parts) -> None:
+        super().__init__()
+
+    # Ids and rules
+
+    def venue_client_id(self, client_order_id: str, *, network: str, account: str) -> str:
+        return encode.cloid(client_order_id, network=network, account=account)
+
+    def check_supported(self, intent: OrderIntent) -> None:
+        if intent.order_type not in (OrderType.LIMIT, OrderType.MARKET) or intent.trigger_price is not None:
+            raise OrderRefused(f"{intent.order_type.value} orders are not offered on {VENUE} yet")
+        if intent.tif not in (TimeInForce.GTC, TimeInForce.IOC) or intent.expire_s is not None:
+            raise OrderRefused(
+                f"{VENUE} has no {intent.tif.value} orders"
+                if intent.expire_s is None
+                else f"{VENUE} orders do not expire",
+                hint="use gtc or ioc",
+            )
+        if intent.post_only and (intent.order_type is OrderType.MARKET or intent.tif is TimeInForce.IOC):
+            raise OrderRefused("a post-only order rests; it cannot be immediate")
+
+    # Reads, no key needed
+
+    def markets_flow(self) -> Flow[Markets]:
+        """The perpetuals alone: one request, enough for every order."""
+        meta: Meta = yield from self._info(Meta, "meta")
+        return markets.markets(markets.perp_markets(meta))
+
+    def all_markets_flow(self) -> Flow[Markets]:
+        """Spot and builder markets too, each with the reason why it is not traded. Three requests, for listings."""
+        meta: Meta = yield from self._info(Meta, "meta")
+        spot: SpotMeta = yield from self._info(SpotMeta, "spotMeta")
+        metas: tuple[Meta, ...] = yield from self._info(AllPerpMetas, "allPerpMetas")
+        return markets.markets(
+            (*markets.perp_markets(meta), *markets.spot_markets(spot), *markets.builder_markets(metas))
+        )
+
+    def book_flow(self, trading_pair: str) -> Flow[OrderBookSnapshot]:
+        coin = self._market(trading_pair).symbol
+        data: Book | None = yield from self._info(Book | None, "l2Book", coin=coin)
+        if data is None:
+            raise OrderRefused(f"the venue has no market {coin!r}")
+        return decode.book(data, self.symbols)
+
+    def context_flow(self, trading_pairs: Sequence[str]) -> Flow[tuple[MarketContext, ...]]:
+        reply = yield self.web_utils.info("metaAndAssetCtxs")
+        meta, rows = decode.shape(self.web_utils.check(reply, changes=False), MetaAndContexts)
+        if len(meta.universe) != len(rows):
+            raise ProtocolError("the venue's contexts do not fit its markets", payload=reply.body)
+        by_coin = {asset.name: row for asset, row in zip(meta.universe, rows, strict=True)}
+        found = []
+        for trading_pair in trading_pairs:
+            row = by_coin.get(self._market(trading_pair).symbol)
+            if row is None:
+                raise OrderRefused(f"the venue has no market {trading_pair}")
+            found.append(decode.context(trading_pair, row, reply.received_ns))
+        return tuple(found)
+
+    def trades_flow(self, trading_pair: str) -> Flow[tuple[PublicTrade, ...]]:
+        """The latest, oldest first: the venue's own order is not documented."""
+        rows: list[Trade] = yield from self._info(list[Trade], "recentTrades", coin=self._market(trading_pair).symbol)
+        rows.sort(key=lambda row: row.time)
+        return tuple(decode.public_trade(row, self.symbols) for row in rows)
+
+    def candles_flow(self, trading_pair: str, interval: str, start_ns: int, end_ns: int) -> Flow[tuple[Candle, ...]]:
+        """Oldest first. The row that holds start_ns is included, the last may still be forming."""
+        if interval not in CANDLE_INTERVALS:
+            raise OrderRefused(f"no candles of {interval!r}", hint="one of: " + " ".join(CANDLE_INTERVALS))
+        coin, start, end = self._market(trading_pair).symbol, start_ns // NS_PER_MS, end_ns // NS_PER_MS
+        found: dict[int, Candle] = {}
+        for _ in range(MAX_PAGES):
+            asked = {"coin": coin, "interval": interval, "startTime": start, "endTime": end}
+            rows: list[CandleRow] = yield from self._info(list[CandleRow], "candleSnapshot", req=asked)
+            new = [row for row in rows if row.open_time not in found]
+            found.update((row.open_time, decode.candle(row, self.symbols)) for row in new)
+            if len(rows) < CANDLES_PAGE or not new:
+                break
+            start = max(row.open_time for row in rows)
+        return tuple(found[time] for time in sorted(found))
+
+    # Account reads
+
+    def account_flow(self) -> Flow[AccountState]:
+        user = self._user()
+        reply = yield self.web_utils.info("clearinghouseState", user=user)
+        state = decode.shape(self.web_utils.check(reply, changes=False), ClearinghouseState)
+        spot: SpotState = yield from self._info(SpotState, "spotClearinghouseState", user=user)
+        return decode.account_state(user, state, spot, self.symbols, reply.received_ns)
+
+    def open_orders_flow(self) -> Flow[tuple[OrderUpdate, ...]]:
+        """A row that makes no sense is left out; only when none makes sense is that an error."""
+        reply = yield self.web_utils.info("frontendOpenOrders", user=self._user())
+        rows: list[OrderRow] = decode.shape(self.web_utils.check(reply, changes=False), list[OrderRow])
+        return _kept(decode.each(rows, lambda row: decode.open_order(row, self.symbols, reply.received_ns)))
+
+    def order_status_flow(self, order: InFlightOrder) -> Flow[tuple[OrderUpdate, ...]]:
+        """By the venue's id when it is known, else by cloid.
+
+        The venue calls an immediate order "filled" even when the book held too little; then its fills are read too,
+        and their sum goes along.
+        """
+        oid = order.exchange_order_id
+        asked: int | str = order.venue_client_id if oid is None else int(oid)
+        said: OrderStatusReply = yield from self._info(OrderStatusReply, "orderStatus", user=self._user(), oid=asked)
+        record = said.order
+        if record is None:
+            if said.status != "unknownOid":
+                raise ProtocolError(f"unknown answer to orderStatus: {said.status!r}")
+            return ()
+        filled = None
+        if record.status == "filled":
+            filled = yield from self._executed(record, order)
+        return (decode.order_update(record, self.symbols, filled=filled),)
+
+    def _executed(self, record: OrderRecord, order: InFlightOrder) -> Flow[Decimal | None]:
+        """How much of a finished order was executed: its size, or for an immediate one the sum of its fills."""
+        row = record.order
+        if not (order.is_ioc or row.tif in _IMMEDIATE_TIFS or row.order_type == "Market"):
+            return decode.number(row.orig_sz or row.sz)
+        span = (min(row.timestamp, record.status_timestamp), max(row.timestamp, record.status_timestamp))
+        fills = yield from self.fills_flow(span[0] * NS_PER_MS, span[1] * NS_PER_MS)
+        oid = str(row.oid)
+        return sum((fill.amount for fill in fills if fill.exchange_order_id == oid), Decimal(0)) or None
+
+    def fills_flow(self, since_ns: int, until_ns: int | None = None) -> Flow[tuple[TradeUpdate, ...]]:
+        """Both ends are inclusive at the venue: pages overlap by their last millisecond and are joined by fill id."""
+        user, start = self._user(), max(since_ns, 0) // NS_PER_MS
+        end = {} if until_ns is None else {"endTime": -(-until_ns // NS_PER_MS)}
+        found: dict[str, TradeUpdate] = {}
+        for _ in range(MAX_PAGES):
+            reply = yield self.web_utils.info("userFillsByTime", user=user, startTime=start, **end)
+            rows: list[Fill] = decode.shape(self.web_utils.check(reply, changes=False), list[Fill])
+            for row in rows:
+                fill = decode.trade_update(row, self.symbols, reply.received_ns)
+                found.setdefault(fill.fill_id, fill)
+            if len(rows) < FILLS_PAGE:
+                return tuple(sorted(found.values(), key=lambda fill: fill.ts_ns))
+            last = max(row.time for row in rows)
+            if last <= start:
+                break
+            start = last
+        raise ProtocolError("the venue's pages of fills do not end")
+
+    def identity_flow(self) -> Flow[None]:
+        """The key must be the account's own or its agent's, and a sub-account must be the account's.
+
+        Who controls a vault is not asked: the venue refuses a foreign one before it executes anything.
+        """
+        auth = self._signer()
+        said: UserRole = yield from self._info(UserRole, "userRole", user=auth.signer)
+        master = said.data.user if said.role == "agent" and said.data is not None else auth.signer
+        if master is None or master.lower() != auth.master:
+            if said.role == "agent":
+                raise AuthRejected(
+                    f"the key is an agent of {master}, not of {auth.master}", hint="set the profile's account to it"
+                )
+            raise AuthRejected(
+                f"the key {auth.signer} is no agent of {auth.master}",
+                hint="approve it with that account, or correct the profile's account",
+            )
+        if said.role == "missing":
+            raise AuthRejected(f"the venue does not know {auth.signer}", hint="deposit first, or check key and network")
+        if auth.vault is None:
+            return
+        role: UserRole = yield from self._info(UserRole, "userRole", user=auth.vault)
+        owner = None if role.data is None else role.data.master
+        if role.role == "subAccount" and owner is not None and owner.lower() == auth.master:
+            return
+        if role.role != "vault":
+            raise AuthRejected(f"{auth.vault} is neither a vault nor a sub-account of {auth.master}")
+
+    # Changes
+
+    def place_flow(self, order: InFlightOrder) -> Flow[OrderUpdate]:
+        if order.nonce is None or order.expires_after_ms is None:
+            raise ValueError("an order is signed with its nonce and its expiry set")
+        action = encode.place_action(order, self._tradable(order.trading_pair))
+        body = self._signer().sign(action, order.nonce, expires_after=order.expires_after_ms)
+        reply = yield self.web_utils.exchange(body)
+        return decode.placed(order, self.web_utils.check(reply, changes=True), reply.received_ns)
+
+    def cancel_flow(self, order: InFlightOrder, *, nonce: int, attempt: int) -> Flow[OrderUpdate]:
+        action = encode.cancel_action(order, self._market(order.trading_pair))
+        reply = yield self.web_utils.exchange(self._signer().sign(action, nonce))
+        return decode.cancelled(order, self.web_utils.check(reply, changes=True), reply.received_ns, attempt)
+
+    def fence_flow(self, order: InFlightOrder) -> Flow[FenceVerdict]:
+        """A noop with the order's own nonce. Nonces belong to the signer, so no vault is named."""
+        if order.nonce is None:
+            raise ValueError("only an order that was sent has a nonce to use up")
+        reply = yield self.web_utils.exchange(self._signer().sign_without_vault(encode.NOOP, order.nonce))
+        return decode.fence_verdict(self.web_utils.check(reply, changes=True))
+
+    def leverage_flow(self, trading_pair: str, leverage: int, *, cross: bool, nonce: int) -> Flow[None]:
+        action = encode.leverage_action(self._tradable(trading_pair), leverage, cross=cross)
+        reply = yield self.web_utils.exchange(self._signer().sign(action, nonce))
+        decode.done(self.web_utils.check(reply, changes=True))
+
+    def read_leverage_flow(self, trading_pair: str) -> Flow[tuple[Decimal, str]]:
+        coin = self._market(trading_pair).symbol
+        data: ActiveAssetData = yield from self._info(ActiveAssetData, "activeAssetData", user=self._user(), coin=coin)
+        return Decimal(data.leverage.value), data.leverage.type
+
+    # Small parts
+
+    def _info(self, kind: Any, name: str, **fields: object) -> Generator[Request, Reply, Any]:
+        """One read, as a value of `kind`."""
+        reply = yield self.web_utils.info(name, **fields)
+        return decode.shape(self.web_utils.check(reply, changes=False), kind)
+
+    def _market(self, trading_pair: str) -> Market:
+        return self.symbols.find(trading_pair)
+
+    def _tradable(self, trading_pair: str) -> Market:
+        market = self._market(trading_pair)
+        if market.refusal is not None:
+            raise OrderRefused(f"{market.trading_pair}: {market.refusal}")
+        return market
+
+    def _user(self) -> str:
+        if not self.account:
+            raise CredentialError(
+                "this needs an account, and none is configured", hint="set the profile's account or key"
+            )
+        return self.account
+
+    def _signer(self) -> HyperliquidAuth:
+        if self.auth is None:
+            raise CredentialError("this needs a key, and none is configured", hint="set LATENTSPEED_HYPERLIQUID_KEY")
+        return self.auth
+
+
+def _kept(updates: Iterator[OrderUpdate]) -> tuple[OrderUpdate, ...]:
+    found: list[OrderUpdate] = []
+    try:
+        for update in updates:
+            found.append(update)
+    except ProtocolError:
+        if not found:
+            raise
+    return tuple(found)

@@ -1,0 +1,117 @@
+"""Private streams of one account: order news, fills, and account events. No key is needed, only the address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import msgspec
+
+from latentspeed_cli.connector.streams import Channel, Heartbeat, SnapshotEnd, Subscription
+from latentspeed_cli.core.account import Liquidation
+from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report, TradeUpdate
+from latentspeed_cli.core.symbols import SymbolMap
+from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
+
+from . import decode
+from .config import HyperliquidConfig, account_of
+from .payloads import Fill, LiquidationEvent, NonUserCancel, OrderRecord, UserEventData, UserFillsData
+from .streams import FrameSource, subscription
+from .web_utils import HyperliquidWebUtils
+
+_KINDS = {Channel.ORDERS: "orderUpdates", Channel.FILLS: "userFills", Channel.EVENTS: "userEvents"}
+
+
+class HyperliquidUserStreamDataSource(FrameSource):
+    """One account to a connection: order news and events do not say whose they are.
+
+    The first frame of fills after an acknowledgement is a snapshot and is followed by SnapshotEnd; order news and
+    events have none. Fills may come twice, through fills and events, and again after a reconnect: their ids are equal.
+    """
+
+    def __init__(self, config: HyperliquidConfig, symbols: SymbolMap) -> None:
+        account = account_of(config)
+        if account is None:
+            raise CredentialError(
+                "a private stream needs an account, and none is configured", hint="set the profile's account or key"
+            )
+        self.url = HyperliquidWebUtils(config).ws_url
+        self.account = account
+        self._symbols = symbols
+
+    def subscriptions(self, channels: Sequence[Channel], trading_pairs: Sequence[str]) -> Sequence[Subscription]:
+        """The venue streams the whole account; trading_pairs only have to exist."""
+        for trading_pair in trading_pairs:
+            self._symbols.find(trading_pair)
+        wanted: dict[str, Subscription] = {}
+        for channel in channels:
+            kind = _KINDS.get(channel)
+            if kind is None:
+                raise OrderRefused(f"{channel.value} is not a private stream of this venue")
+            asked = subscription(channel, None, kind, user=self.account)
+            wanted.setdefault(asked.key, asked)
+        return tuple(wanted.values())
+
+    def items(self, channel: str, data: msgspec.Raw, received_ns: int) -> Iterator[object]:
+        match channel:
+            case "orderUpdates":
+                yield from decode.each(decode.shape(data, list[msgspec.Raw]), self._order)
+            case "userFills":
+                said: UserFillsData = decode.shape(data, UserFillsData)
+                if said.user.lower() != self.account:
+                    raise ProtocolError(f"fills of another account, {said.user}", payload=bytes(data))
+                yield from self._fills(said.fills, received_ns)
+                if said.is_snapshot:
+                    yield SnapshotEnd(Channel.FILLS)
+            case "user":  # userEvents answers on a channel of another name
+                yield from self._events(decode.shape(data, UserEventData), received_ns)
+            case _:
+                raise ProtocolError(f"a frame of the unknown channel {channel!r}", payload=bytes(data))
+
+    def _order(self, row: msgspec.Raw) -> OrderUpdate:
+        return decode.order_update(decode.shape(row, OrderRecord), self._symbols)
+
+    def _fill(self, received_ns: int, row: msgspec.Raw) -> TradeUpdate:
+        return decode.trade_update(decode.shape(row, Fill), self._symbols, received_ns)
+
+    def _fills(self, rows: Sequence[msgspec.Raw], received_ns: int) -> Iterator[TradeUpdate]:
+        return decode.each(rows, partial(self._fill, received_ns))
+
+    def _events(self, said: UserEventData, received_ns: int) -> Iterator[object]:
+        symbols = self._symbols
+        if said.fills is not None:
+            yield from self._fills(said.fills, received_ns)
+        elif said.funding is not None:
+            yield decode.funding_payment(said.funding, symbols)
+        elif said.liquidation is not None:
+            yield self._liquidation(said.liquidation, received_ns)
+        elif said.non_user_cancel is not None:
+            for row in said.non_user_cancel:
+                yield self._cancelled(row, received_ns)
+        elif said.twap_slice_fills is not None:
+            for slice_ in said.twap_slice_fills:
+                yield decode.trade_update(slice_.fill, symbols, received_ns)
+        else:
+            yield Heartbeat()  # a kind of event that concerns nothing we keep
+
+    def _liquidation(self, said: LiquidationEvent, received_ns: int) -> Liquidation:
+        return Liquidation(
+            account=said.liquidated_user.lower(),
+            ts_ns=received_ns,
+            liquidator=said.liquidator,
+            notional=decode.number(said.liquidated_ntl_pos),
+            account_value=decode.number(said.liquidated_account_value),
+        )
+
+    def _cancelled(self, row: NonUserCancel, received_ns: int) -> OrderUpdate:
+        """The venue ended an order by itself. The event carries no time and no cause."""
+        reason = "nonUserCancel"
+        return OrderUpdate(
+            report=Report.CANCELLED,
+            trading_pair=decode.pair_of(row.coin, self._symbols),
+            ts_ns=received_ns,
+            exchange_order_id=str(row.oid),
+            reason=reason,
+            venue_code=reason,
+            evidence=Evidence(kind="venue_status", ts_ns=received_ns, detail=reason),
+        )
