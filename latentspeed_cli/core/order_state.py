@@ -19,6 +19,17 @@ from .types import OrderState
 News: TypeAlias = OrderUpdate | TradeUpdate
 
 _NONE: frozenset[int] = frozenset()
+PRECEDENCE = (
+    OrderState.FILLED,
+    OrderState.CANCELLED,
+    OrderState.EXPIRED,
+    OrderState.FAILED,
+    OrderState.PENDING_CANCEL,
+    OrderState.PARTIALLY_FILLED,
+    OrderState.OPEN,
+    OrderState.PENDING_SUBMIT,
+    OrderState.PENDING_CREATE,
+)
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,13 +69,14 @@ def state_of(facts: Facts, amount: Decimal, *, is_ioc: bool) -> OrderState:
     """The state that this set of facts proves. amount: base units ordered. is_ioc: nothing of it ever rests.
 
     One precedence, read top to bottom. A venue that calls an IOC "filled" says only that it ended; how much of it was
-    executed decides between FILLED and EXPIRED, and until that is known it counts as accepted.
+    executed decides between FILLED and EXPIRED, and until that is known it counts as accepted. What an IOC leaves over
+    is EXPIRED even where the venue calls it cancelled: nobody can cancel what never rests.
     """
     if facts.executed >= amount or (facts.filled and (not is_ioc or (facts.final_filled or ZERO) >= amount)):
         return OrderState.FILLED
-    if facts.cancelled:
+    if facts.cancelled and not is_ioc:
         return OrderState.CANCELLED
-    if facts.expired or (facts.filled and facts.final_filled is not None):
+    if facts.expired or facts.cancelled or (facts.filled and facts.final_filled is not None):
         return OrderState.EXPIRED
     accepted = facts.accepted or facts.filled
     if facts.failed and facts.failed >= facts.attempts and not (accepted or facts.executed):
