@@ -220,3 +220,25 @@ class StreamLost(LatentspeedError):
 
     exit = Exit.STREAM_LOST
     retry = Retry.SAFE
+
+
+# How an order that is known stands against what was asked of it.
+
+
+class NotYet(LatentspeedError):
+    """The order is alive and short of what was waited for."""
+
+    exit = Exit.NOT_YET
+    retry = Retry.SAFE
+
+
+class EndedShort(LatentspeedError):
+    """The order ended without reaching what was asked for."""
+
+    exit = Exit.ENDED
+
+
+class AlreadyFilled(LatentspeedError):
+    """Nothing is left to cancel: the order is filled."""
+
+    exit = Exit.FILLED

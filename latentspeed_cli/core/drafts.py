@@ -7,6 +7,24 @@ from collections.abc import Callable
 import msgspec
 
 from .in_flight_order import InFlightOrder
+from .types import OrderState
+
+# Evidence that an attempt never came to rest anywhere, so that the same id may be sent again. A refusal by the venue
+# is not among them: the same order would be refused again.
+_NEVER_LANDED = frozenset(
+    {"nonce_burned", "never_sent", "expired_before_accept", "block_limit_passed", "timeout_height_passed"}
+)
+RATE_LIMITED = "not accepted for the rate of requests"
+
+
+def may_try_again(order: InFlightOrder) -> bool:
+    """Whether a known order was proved never to have landed: the same command may send it in a new attempt."""
+    if order.state is not OrderState.FAILED:
+        return False
+    return all(
+        item.kind in _NEVER_LANDED or (item.kind == "venue_reply" and item.detail.startswith(RATE_LIMITED))
+        for item in order.facts.evidence
+    )
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,8 +44,10 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a draft.
 
-    fresh: its intent and attempt are durable, and its bytes may leave now. Otherwise its client order id was known:
-    nothing was written, order is the journal's, and conflict says that it was asked for with other parameters.
+    fresh: its intent and attempt are durable, and its bytes may leave now. That is so for an unknown client order id,
+    and for one whose order may_try_again with the same parameters: that gets the next attempt and keeps its facts.
+    Otherwise the id was known: nothing was written, order is the journal's, and conflict says that it was asked for
+    with other parameters.
     """
 
     order: InFlightOrder

@@ -1,0 +1,184 @@
+"""Reader: everything that is only asked. Reads may be repeated, so they are, a little."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import TypeVar
+
+from ..clock import NS_PER_S
+from ..core.account import AccountState
+from ..core.flow import Flow
+from ..core.market_data import Candle, MarketContext, OrderBookSnapshot, PublicTrade
+from ..core.pricing import MAX_BOOK_AGE_S, BookTop
+from ..core.reports import OrderUpdate, TradeUpdate
+from ..core.symbols import Market, SymbolMap
+from ..errors import (
+    LatentspeedError,
+    OrderRefused,
+    ProtocolError,
+    RateLimited,
+    ReplyLost,
+    TransportError,
+    VenueError,
+)
+from .drive import CachedHttp, drive
+from .parts import Parts
+from .venue import Markets, VenueFlows
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+READ_TIMEOUT_S = 10.0
+# Waits before a read that was refused for its rate, or lost its reply, is asked again.
+RETRY_WAITS_S = (0.25, 0.75)
+MARKETS_MAX_AGE_S = 600.0
+
+
+class Reader:
+    """Market data and account reads of one venue, and the latest top of every book that was seen in this run."""
+
+    def __init__(self, flows: VenueFlows, parts: Parts) -> None:
+        self._flows = flows
+        self._parts = parts
+        self._markets: Markets | None = None
+        self._markets_lock = asyncio.Lock()
+        self._tops: dict[str, BookTop] = {}
+
+    async def ask(self, make: Callable[[], Flow[T]], *, timeout_s: float = READ_TIMEOUT_S) -> T:
+        """Drive a flow that changes nothing, at most three times.
+
+        Raises what the last one raised: RateLimited, ConnectFailed, ReplyLost (also when time ran out), ProtocolError.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                for wait_s in RETRY_WAITS_S:
+                    try:
+                        return await drive(self._parts.http, make())
+                    except (RateLimited, ReplyLost) as error:
+                        log.info("a read is asked again", extra={"error": str(error)})
+                        await asyncio.sleep(self._parts.entropy.uniform(wait_s / 2, wait_s))
+                return await drive(self._parts.http, make())
+        except TimeoutError:
+            raise ReplyLost(f"the venue did not answer within {timeout_s:g} s") from None
+
+    # Markets
+
+    @property
+    def known_markets(self) -> Markets | None:
+        """What markets() read, if it was called."""
+        return self._markets
+
+    async def markets(self, *, fresh: bool = False) -> Markets:
+        """Markets and rules, read once; up to ten minutes old from the cache unless `fresh`."""
+        async with self._markets_lock:
+            if self._markets is None or fresh:
+                self._take(await self._read_markets(fresh=fresh))
+            assert self._markets is not None  # _take has just set it
+            return self._markets
+
+    async def all_markets(self) -> Markets:
+        """Also what the venue lists and we do not trade."""
+        markets = await self.ask(self._flows.all_markets_flow)
+        self._take(markets)
+        return markets
+
+    async def market(self, name: str) -> Market:
+        """The market a person means, by trading pair or the venue's spelling. Raises OrderRefused.
+
+        A name that is unknown among the markets we trade is looked for among all, since the reason why it is not
+        traded says more than "unknown".
+        """
+        markets = await self.markets()
+        try:
+            return markets.symbols.find(name)
+        except OrderRefused as unknown:
+            try:
+                markets = await self.all_markets()
+            except (TransportError, VenueError, ProtocolError):
+                raise unknown from None
+            return markets.symbols.find(name)
+
+    async def _read_markets(self, *, fresh: bool) -> Markets:
+        cache = self._parts.cache
+        if cache is None:
+            return await self.ask(self._flows.markets_flow)
+        for max_age_s in (0.0,) if fresh else (MARKETS_MAX_AGE_S, 0.0):
+            http = CachedHttp(self._parts.http, cache, max_age_s=max_age_s, now_ns=self._parts.clock.now_ns())
+            try:
+                markets = await drive(http, self._flows.markets_flow())
+            except LatentspeedError:
+                if http.used:
+                    continue  # what was stored makes no sense any more: read it afresh
+                break
+            http.keep()
+            return markets
+        return await self.ask(self._flows.markets_flow)
+
+    def _take(self, markets: Markets) -> None:
+        self._markets = markets
+        self._flows.symbols = markets.symbols
+
+    # Books and other public data
+
+    async def book(self, trading_pair: str) -> OrderBookSnapshot:
+        await self.markets()
+        book = await self.ask(lambda: self._flows.book_flow(trading_pair))
+        self.note_book(book, received_ns=self._parts.clock.now_ns())
+        return book
+
+    def note_book(self, book: OrderBookSnapshot, *, received_ns: int) -> None:
+        """A book was read or streamed: its top may serve as a reference for the next two seconds."""
+        self._tops[book.trading_pair] = BookTop.of(book, received_ns=received_ns)
+
+    def drop_books(self) -> None:
+        """A stream broke: what it told is not to be relied on."""
+        self._tops.clear()
+
+    async def top(self, trading_pair: str) -> BookTop:
+        """Best bid and ask, at most a second old when they are returned, so that an order can be priced by them."""
+        known = self._tops.get(trading_pair)
+        if known is not None and 0 <= self._parts.clock.now_ns() - known.received_ns < MAX_BOOK_AGE_S * NS_PER_S // 2:
+            return known
+        await self.book(trading_pair)
+        return self._tops[trading_pair]
+
+    async def context(self, trading_pairs: Sequence[str]) -> tuple[MarketContext, ...]:
+        await self.markets()
+        return await self.ask(lambda: self._flows.context_flow(trading_pairs))
+
+    async def trades(self, trading_pair: str) -> tuple[PublicTrade, ...]:
+        await self.markets()
+        return await self.ask(lambda: self._flows.trades_flow(trading_pair))
+
+    async def candles(self, trading_pair: str, interval: str, start_ns: int, end_ns: int) -> tuple[Candle, ...]:
+        await self.markets()
+        return await self.ask(lambda: self._flows.candles_flow(trading_pair, interval, start_ns, end_ns))
+
+    # The account
+
+    async def account_state(self) -> AccountState:
+        await self.markets()
+        return await self.ask(self._flows.account_flow)
+
+    async def open_orders(self) -> tuple[OrderUpdate, ...]:
+        await self.markets()
+        return await self.ask(self._flows.open_orders_flow)
+
+    async def fills(self, since_ns: int, until_ns: int | None = None) -> tuple[TradeUpdate, ...]:
+        await self.markets()
+        return await self.ask(lambda: self._flows.fills_flow(since_ns, until_ns))
+
+    async def leverage(self, trading_pair: str) -> tuple[Decimal, str]:
+        await self.markets()
+        return await self.ask(lambda: self._flows.read_leverage_flow(trading_pair))
+
+    async def check_identity(self) -> None:
+        """Raises AuthRejected when the key may not act for the account."""
+        await self.ask(self._flows.identity_flow)
+
+    @property
+    def symbols(self) -> SymbolMap:
+        return self._flows.symbols

@@ -1,0 +1,176 @@
+"""Reconciler: asks the venue about orders, and settles those whose outcome is not known.
+
+Nothing here takes silence for an answer: an order that is not found stays undecided until its nonce is proved burned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from ..clock import NS_PER_S
+from ..core.in_flight_order import InFlightOrder
+from ..core.types import OrderState
+from ..errors import JournalError, LatentspeedError
+from .drive import drive
+from .ledger import Ledger
+from .parts import Parts
+from .reader import Reader
+from .venue import FenceVerdict, VenueFlows
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+# The venue's clock may be this far from ours, and fills are asked for from that much earlier.
+OVERLAP_NS = 10 * NS_PER_S
+FILL_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+# How long after a nonce turned out to be used the order is looked for again.
+USED_NONCE_LOOKS_S = (1.0, 2.0, 4.0)
+FENCE_WAITS_S = (0.0, 0.3, 1.0)
+LEASE_POLL_S = 0.05
+
+
+def is_undecided(order: InFlightOrder) -> bool:
+    """Whether it may have been sent and nothing has shown yet whether the venue has it."""
+    return order.state is OrderState.PENDING_SUBMIT or (
+        order.state is OrderState.PENDING_CANCEL and order.outcome_unknown and not was_seen(order)
+    )
+
+
+def was_seen(order: InFlightOrder) -> bool:
+    """Whether the venue has or had it."""
+    return order.facts.accepted or order.facts.filled or bool(order.facts.executed)
+
+
+class Reconciler:
+    """Looks, fences and proves, for one account."""
+
+    def __init__(self, flows: VenueFlows, parts: Parts, reader: Reader, ledger: Ledger) -> None:
+        self._flows = flows
+        self._parts = parts
+        self._reader = reader
+        self._ledger = ledger
+
+    # Asking
+
+    async def refresh(self, order: InFlightOrder) -> InFlightOrder:
+        """Read an order's status and fills, and write down what is new. Raises what the reads raise."""
+        await self._reader.markets()
+        order = await self._read_status(order)
+        return order if order.state is OrderState.FAILED else await self.read_fills(order)
+
+    async def read_fills(self, order: InFlightOrder) -> InFlightOrder:
+        """Read the account's fills since the order was made; those of other known orders are news as well."""
+        ledger = self._ledger
+        fills = await self._reader.fills(max(order.created_ts_ns - OVERLAP_NS, 0))
+        ledger.record([fill for fill in fills if ledger.match(fill) is not None])
+        return ledger.tracker[order.client_order_id]
+
+    async def complete_fills(self, order: InFlightOrder) -> InFlightOrder:
+        """Read fills until they explain what the venue says was executed, or patience ends. Trouble is not raised."""
+        for wait_s in FILL_WAITS_S:
+            if order.fills_complete:
+                break
+            order = await self._try("fills", partial(self.read_fills, order)) or order
+            if not order.fills_complete:
+                await asyncio.sleep(wait_s)
+        return order
+
+    async def _read_status(self, order: InFlightOrder) -> InFlightOrder:
+        updates = await self._reader.ask(lambda: self._flows.order_status_flow(order))
+        self._ledger.record(updates, of=order)
+        return self._ledger.tracker[order.client_order_id]
+
+    async def _read_open_orders(self, order: InFlightOrder) -> InFlightOrder:
+        ledger = self._ledger
+        updates = await self._reader.open_orders()
+        ledger.record([update for update in updates if ledger.match(update) is not None])
+        return ledger.tracker[order.client_order_id]
+
+    # Settling
+
+    async def resolve(self, order: InFlightOrder, *, deadline: float) -> InFlightOrder:
+        """Decide an order of unknown outcome before `deadline` (the loop's time); it comes back undecided otherwise.
+
+        Never raises for trouble on the way. Raises JournalError.
+        """
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._try("markets", self._reader.markets)
+                order = await self.look(order)
+                if is_undecided(order):
+                    order = await self._settle_by_fence(order)
+        except TimeoutError:
+            order = self._ledger.tracker[order.client_order_id]
+        return order
+
+    async def look(self, order: InFlightOrder) -> InFlightOrder:
+        """Look for an order everywhere: the journal (another process may know), status, open orders, fills."""
+        order = self._ledger.reload(order.client_order_id) or order
+        for what, read in (
+            ("order status", self._read_status),
+            ("open orders", self._read_open_orders),
+            ("fills", self.read_fills),
+        ):
+            if not is_undecided(order):
+                return order
+            order = await self._try(what, partial(read, order)) or order
+        return order
+
+    async def _settle_by_fence(self, order: InFlightOrder) -> InFlightOrder:
+        verdict = await self._fence(order)
+        if verdict is None:
+            return order
+        if verdict.burned:
+            order = await self.look(order)
+            if is_undecided(order):
+                order = self._ledger.fail(order, "nonce_burned", verdict.detail, kind="proof")
+        elif verdict.used:
+            waited_s = 0.0
+            for at_s in USED_NONCE_LOOKS_S:
+                await asyncio.sleep(at_s - waited_s)
+                waited_s = at_s
+                order = await self.look(order)
+                if not is_undecided(order):
+                    break
+        return order
+
+    async def _fence(self, order: InFlightOrder) -> FenceVerdict | None:
+        """Try to use up the order's nonce, a few times. None when nothing was learnt.
+
+        Only the signer of the order can do so: another key has nonces of its own, and burning one proves nothing.
+        """
+        auth = self._parts.auth
+        if auth is None or order.nonce is None or self._parts.journal.signer_of(order.client_order_id) != auth.signer:
+            return None
+        for wait_s in FENCE_WAITS_S:
+            await asyncio.sleep(wait_s)
+            verdict = await self._try("fence", lambda: drive(self._parts.http, self._flows.fence_flow(order)))
+            if verdict is not None and (verdict.burned or verdict.used):
+                return verdict
+        return None
+
+    async def wait_for_writer(self, order: InFlightOrder, *, timeout_s: float) -> InFlightOrder:
+        """Wait while another run may still say what became of its order: until it did, its lease or we ran out."""
+        clock, journal = self._parts.clock, self._parts.journal
+        deadline_ns = clock.now_ns() + int(timeout_s * NS_PER_S)
+        while is_undecided(order) and not order.outcome_unknown:
+            lease_ns = journal.lease_ns(order.client_order_id)
+            if lease_ns is None or clock.now_ns() >= min(lease_ns, deadline_ns):
+                break
+            await asyncio.sleep(LEASE_POLL_S)
+            order = self._ledger.reload(order.client_order_id) or order
+        return order
+
+    async def _try(self, what: str, make: Callable[[], Awaitable[T]]) -> T | None:
+        """What was asked for, or None when it could not be had; that proves nothing."""
+        try:
+            return await make()
+        except JournalError:
+            raise
+        except LatentspeedError as error:
+            log.info("asking did not work", extra={"what": what, "error": str(error)})
+            return None

@@ -1,0 +1,144 @@
+"""What a venue supplies: conversations as pure flows. Nothing here, and nothing that implements it, performs I/O."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from ..core.account import AccountState
+from ..core.flow import Flow
+from ..core.in_flight_order import InFlightOrder, OrderIntent
+from ..core.market_data import Candle, MarketContext, OrderBookSnapshot, PublicTrade
+from ..core.reports import OrderUpdate, TradeUpdate
+from ..core.symbols import SymbolMap
+from ..core.trading_rule import TradingRule
+from .auth import Auth
+from .web_utils import WebUtils
+
+
+class Markets(msgspec.Struct, frozen=True, kw_only=True):
+    """All markets of a venue and what may be traded there, by trading pair."""
+
+    symbols: SymbolMap
+    rules: dict[str, TradingRule]
+
+
+class FenceVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What an attempt to burn an order's nonce showed.
+
+    burned: the order of that nonce can never land any more. used: the nonce was consumed by something, perhaps by the
+    order itself. Neither: nothing was learnt.
+    """
+
+    burned: bool
+    used: bool
+    detail: str
+
+
+class VenueFlows(ABC):
+    """What a venue's connector supplies. Every method is pure: flows yield Requests and return values of core.
+
+    auth: None where nothing is to be signed. account: whose orders are meant; None where only public data is read.
+    symbols: empty until markets_flow was driven.
+    """
+
+    auth: Auth | None
+    web_utils: WebUtils
+    account: str | None
+    symbols: SymbolMap
+
+    # Ids and rules
+
+    @abstractmethod
+    def venue_client_id(self, client_order_id: str, *, network: str, account: str) -> str:
+        """The venue's twin of our client order id; a function of its arguments alone."""
+
+    @abstractmethod
+    def check_supported(self, intent: OrderIntent) -> None:
+        """Raise OrderRefused for a kind of order that the venue does not have. Looks nothing up."""
+
+    # Reads, no key needed
+
+    @abstractmethod
+    def markets_flow(self) -> Flow[Markets]: ...
+
+    def all_markets_flow(self) -> Flow[Markets]:
+        """Also the markets that are listed and not traded, for listings; the same as markets_flow where none are."""
+        return self.markets_flow()
+
+    @abstractmethod
+    def book_flow(self, trading_pair: str) -> Flow[OrderBookSnapshot]: ...
+
+    @abstractmethod
+    def context_flow(self, trading_pairs: Sequence[str]) -> Flow[tuple[MarketContext, ...]]: ...
+
+    @abstractmethod
+    def trades_flow(self, trading_pair: str) -> Flow[tuple[PublicTrade, ...]]: ...
+
+    @abstractmethod
+    def candles_flow(
+        self, trading_pair: str, interval: str, start_ns: int, end_ns: int
+    ) -> Flow[tuple[Candle, ...]]: ...
+
+    # Account reads: need the account's address, not its key
+
+    @abstractmethod
+    def account_flow(self) -> Flow[AccountState]: ...
+
+    @abstractmethod
+    def open_orders_flow(self) -> Flow[tuple[OrderUpdate, ...]]:
+        """Every resting order of the account, as ACCEPTED updates with side, amount and price filled in."""
+
+    @abstractmethod
+    def order_status_flow(self, order: InFlightOrder) -> Flow[tuple[OrderUpdate, ...]]:
+        """What the venue says about one order; empty when it says that it does not know it, which proves nothing."""
+
+    @abstractmethod
+    def fills_flow(self, since_ns: int, until_ns: int | None = None) -> Flow[tuple[TradeUpdate, ...]]:
+        """Fills of the account, oldest first, all pages."""
+
+    @abstractmethod
+    def identity_flow(self) -> Flow[None]:
+        """Check that the key may act for the account. Raises AuthRejected."""
+
+    # Changes: each yields exactly one Request with changes=True, already signed, and that is its first
+
+    @abstractmethod
+    def place_flow(self, order: InFlightOrder) -> Flow[OrderUpdate]:
+        """order.nonce and order.expires_after_ms are set.
+
+        ACCEPTED, FILLED, EXPIRED for an immediate order that met nobody, or FAILED with a proof of its own (evidence
+        expired_before_accept). Raises what is definite (OrderRejected, AuthRejected, RateLimited), and OutcomeUnknown
+        where the answer does not tell, such as a nonce that was used already.
+        """
+
+    @abstractmethod
+    def cancel_flow(self, order: InFlightOrder, *, nonce: int, attempt: int) -> Flow[OrderUpdate]:
+        """CANCELLED when the venue calls it final; CANCEL_REFUSED when it says that there is nothing to cancel."""
+
+    @abstractmethod
+    def fence_flow(self, order: InFlightOrder) -> Flow[FenceVerdict]:
+        """Use up the nonce of an order of unknown outcome, so that it can never land any more."""
+
+    @abstractmethod
+    def leverage_flow(self, trading_pair: str, leverage: int, *, cross: bool, nonce: int) -> Flow[None]: ...
+
+    @abstractmethod
+    def read_leverage_flow(self, trading_pair: str) -> Flow[tuple[Decimal, str]]:
+        """The leverage set for a market and its margin kind, "cross" or "isolated"."""
+
+    def unsigned_request(self, order: InFlightOrder) -> dict[str, Any]:
+        """The request that place_flow would send, for people to read: url and body, without the signature.
+
+        This one fits venues whose body is a JSON object with a member "signature".
+        """
+        flow = self.place_flow(order)
+        request = next(flow)
+        flow.close()
+        body = msgspec.json.decode(request.body)
+        body.pop("signature", None)
+        return {"method": request.method, "url": request.url, "body": body}
