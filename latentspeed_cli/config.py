@@ -269,21 +269,20 @@ def _key(profile: Mapping[str, Any], name: str | None, network: str, *, chosen: 
 
 def _guards(table: Mapping[str, Any], flags: Mapping[str, str | None]) -> Guards:
     """The profile's guards, tightened by --max-notional and --price-band, which can loosen nothing."""
-    order = _bound(table, "max_order_notional")
-    band = _bound(table, "price_band_bps")
     allow = table.get("allow_master_key", False)
     if not isinstance(allow, bool):
         raise ConfigError("guards: allow_master_key is true or false")
-    base = Guards()
-    said_order = _said_bound(flags.get("max_notional"), "--max-notional")
-    said_band = _said_bound(flags.get("price_band"), "--price-band")
-    bands = [bound for bound in (base.price_band_bps if band is None else int(band), said_band) if bound is not None]
-    orders = [bound for bound in (order, said_order) if bound is not None]
-    return Guards(
-        max_order_notional=min(orders, default=None),
+    band = _bound(table, "price_band_bps")
+    guards = Guards(
+        max_order_notional=_bound(table, "max_order_notional"),
         max_day_notional=_bound(table, "max_day_notional"),
-        price_band_bps=int(min(bands)),
+        price_band_bps=Guards().price_band_bps if band is None else int(band),
         allow_master_key=allow,
+    )
+    said_band = _said_bound(flags.get("price_band"), "--price-band")
+    return guards.tightened(
+        max_order_notional=_said_bound(flags.get("max_notional"), "--max-notional"),
+        price_band_bps=None if said_band is None else int(said_band),
     )
 
 

@@ -16,6 +16,7 @@ from .errors import PluginError
 from .hookspecs import API_VERSION, ENTRY_POINT_GROUP, PROJECT, ConnectorHooks, ConnectorSpec
 
 BUNDLE = "latentspeed"  # the distribution whose connectors need no allow-list on mainnet
+HOOKS = tuple(name for name in vars(ConnectorHooks) if name.startswith(f"{PROJECT}_"))
 
 
 class PluginInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,8 +104,7 @@ def check_allowed(info: PluginInfo, network: str) -> str | None:
 
 def missing_hooks(plugin: LoadedPlugin) -> tuple[str, ...]:
     """Names of hooks that a connector does not implement; it must implement all."""
-    names = [name for name in vars(ConnectorHooks) if name.startswith(f"{PROJECT}_")]
-    return tuple(name for name in names if not getattr(plugin.hook, name).get_hookimpls())
+    return tuple(name for name in HOOKS if not getattr(plugin.hook, name).get_hookimpls())
 
 
 def _spec(name: str, manager: pluggy.PluginManager) -> ConnectorSpec:

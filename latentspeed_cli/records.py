@@ -7,7 +7,7 @@ fields are only added.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
@@ -15,7 +15,7 @@ import msgspec
 
 from . import clock
 from .connector.streams import Control
-from .core.decimals import EXACT, ZERO, plain
+from .core.decimals import plain
 from .core.in_flight_order import InFlightOrder
 from .core.market_data import BestBidOffer, OrderBookSnapshot, PriceLevel, PublicTrade
 from .core.reports import TradeUpdate
@@ -427,10 +427,9 @@ def order_record(
     """The record of an order. outcome None: what its facts say became of its last attempt."""
     facts, state = order.facts, order.state
     undecided = is_undecided(order)
-    may_be_live = not state.is_done and state is not OrderState.PENDING_CREATE
+    may_be_live = order.may_be_live
     if outcome == "dry_run":
         undecided = may_be_live = False
-    evidence = sorted(facts.evidence, key=lambda item: (item.ts_ns, item.kind, item.detail))
     return OrderRecord(
         venue=order.venue,
         network=order.network,
@@ -454,14 +453,14 @@ def order_record(
         outcome=outcome or _outcome(order),
         outcome_unknown=undecided,
         may_be_live=may_be_live,
-        reason="; ".join(text for _, text in sorted(facts.reasons)) or None,
+        reason=order.reason,
         executed_amount=plain(facts.executed),
-        average_price=number(_average_price(order)),
-        fees=_fees(facts.fills.values()),
-        fills_complete=_fills_complete(order),
+        average_price=number(order.average_price),
+        fees=tuple(Fee(currency=currency, amount=plain(amount)) for currency, amount in order.fees.items()),
+        fills_complete=order.fills_complete,
         venue_filled_amount=number(facts.venue_filled if facts.final_filled is None else facts.final_filled),
-        contradiction=contradiction(order),
-        evidence=tuple(EvidenceRow(kind=item.kind, ts_ns=item.ts_ns, detail=item.detail) for item in evidence),
+        contradiction=order.contradiction,
+        evidence=tuple(EvidenceRow(kind=item.kind, ts_ns=item.ts_ns, detail=item.detail) for item in order.evidence),
         attempt=order.attempt,
         replayed=replayed,
         external=order.is_external,
@@ -476,57 +475,17 @@ def order_record(
 
 def is_undecided(order: InFlightOrder) -> bool:
     """Whether a request about this order was sent and nobody knows yet what became of it."""
-    facts = order.facts
-    if order.state is OrderState.PENDING_SUBMIT:
-        return True
-    return order.state is OrderState.PENDING_CANCEL and bool(facts.cancels_unknown - facts.cancels_refused)
-
-
-def contradiction(order: InFlightOrder) -> str | None:
-    """In what the venue contradicted itself about this order, or None."""
-    facts = order.facts
-    if facts.failed and facts.failed >= facts.attempts and (facts.accepted or facts.filled or facts.executed):
-        return "refused and accepted"
-    if facts.executed > order.amount:
-        return "more executed than ordered"
-    if facts.fills_disagree:
-        return "one fill told in two ways"
-    return None
+    return order.outcome_unknown or order.state is OrderState.PENDING_SUBMIT
 
 
 def _outcome(order: InFlightOrder) -> Outcome:
     state = order.state
     if state is OrderState.FAILED:
-        proofs = {item.kind for item in order.facts.evidence}
+        proofs = {item.kind for item in order.evidence}
         return "not_sent" if proofs and proofs <= {"never_sent"} else "rejected"
     if state is OrderState.PENDING_CREATE:
         return "not_sent"
     return "unknown" if state is OrderState.PENDING_SUBMIT else "accepted"
-
-
-def _average_price(order: InFlightOrder) -> Decimal | None:
-    """Of the fills, to at most 28 figures."""
-    executed = order.facts.executed
-    if not executed:
-        return None
-    paid = sum((EXACT.multiply(fill.price, fill.amount) for fill in order.facts.fills.values()), ZERO)
-    return paid / executed
-
-
-def _fees(fills: Iterable[TradeUpdate]) -> tuple[Fee, ...]:
-    total: dict[str, Decimal] = {}
-    for fill in fills:
-        total[fill.fee_currency] = EXACT.add(total.get(fill.fee_currency, ZERO), fill.fee)
-    return tuple(Fee(currency=currency, amount=plain(total[currency])) for currency in sorted(total))
-
-
-def _fills_complete(order: InFlightOrder) -> bool:
-    """Whether the fills known add up to what the venue says was executed."""
-    facts = order.facts
-    told = max(facts.venue_filled or ZERO, facts.final_filled or ZERO)
-    if order.state is OrderState.FILLED:
-        told = max(told, order.amount)
-    return facts.executed >= told
 
 
 def fill_record(fill: TradeUpdate, *, venue: str, network: str, account: str, seq: int | None = None) -> FillRecord:

@@ -8,30 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..errors import Exit, LatentspeedError
+from ..errors import AlreadyFilled, EndedShort, Exit, LatentspeedError, NotYet
 
 if TYPE_CHECKING:
     from ..core.in_flight_order import InFlightOrder
 
 WAITS = ("ack", "open", "filled", "done")
-
-
-class Ended(LatentspeedError):
-    """The order ended without reaching what was asked for."""
-
-    exit = Exit.ENDED
-
-
-class NotYet(LatentspeedError):
-    """The order is alive and short of what was asked for when the time ran out."""
-
-    exit = Exit.NOT_YET
-
-
-class AlreadyFilled(LatentspeedError):
-    """There is nothing left to cancel."""
-
-    exit = Exit.FILLED
 
 
 class Rejected(LatentspeedError):
@@ -76,10 +58,10 @@ def of_placing(order: InFlightOrder, wait: str) -> Exit:
     The same for a first run and for a replay: only the present state counts.
     """
     from ..core.types import OrderState as S
-    from ..records import contradiction, is_undecided
+    from ..records import is_undecided
 
     state = order.state
-    if contradiction(order):
+    if order.contradiction:
         return Exit.PROTOCOL
     if state is S.FAILED:
         return Exit.REJECTED
@@ -101,9 +83,8 @@ def of_placing(order: InFlightOrder, wait: str) -> Exit:
 def of_cancelling(order: InFlightOrder) -> Exit:
     """How `cancel` ends when the order, read after the cancel, is in this state."""
     from ..core.types import OrderState as S
-    from ..records import contradiction
 
-    if contradiction(order):
+    if order.contradiction:
         return Exit.PROTOCOL
     if order.state is S.FILLED:
         return Exit.FILLED
@@ -122,17 +103,23 @@ def of_many(exits: Iterable[Exit]) -> Exit:
 
 def explain(order: InFlightOrder, end: Exit) -> LatentspeedError | None:
     """An error that says in words why a command about `order` does not end with 0."""
+    from ..core.decimals import plain
+
     state = order.state.value
     identity = order.client_order_id
     known = {
-        Exit.REJECTED: (Rejected, _reason(order) or "the order was refused", None),
+        Exit.REJECTED: (Rejected, order.reason or "the order was refused", None),
         Exit.UNKNOWN: (
             Undecided,
             f"order {identity}: outcome not decided; it may be live",
             f"latentspeed status {identity}",
         ),
-        Exit.PROTOCOL: (Contradicted, f"the venue contradicted itself about order {identity}", None),
-        Exit.ENDED: (Ended, f"order {identity} ended {state} with {order.executed_amount} executed", _reason(order)),
+        Exit.PROTOCOL: (Contradicted, f"contradiction about order {identity}: {order.contradiction}", None),
+        Exit.ENDED: (
+            EndedShort,
+            f"order {identity} ended {state} with {plain(order.executed_amount)} executed",
+            order.reason,
+        ),
         Exit.NOT_YET: (NotYet, f"order {identity} is {state} and not there yet", f"latentspeed status {identity}"),
         Exit.FILLED: (AlreadyFilled, f"order {identity} is filled; nothing left to cancel", None),
     }
@@ -140,7 +127,3 @@ def explain(order: InFlightOrder, end: Exit) -> LatentspeedError | None:
         return None
     kind, message, hint = known[end]
     return kind(message, hint=hint, client_order_id=identity)
-
-
-def _reason(order: InFlightOrder) -> str | None:
-    return "; ".join(text for _, text in sorted(order.facts.reasons)) or None
