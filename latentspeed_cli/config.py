@@ -212,7 +212,7 @@ def _read(path: Path, *, must_exist: bool) -> bytes | None:
         return None
     except OSError as error:
         raise ConfigError(f"configuration {path} cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise ConfigError(f"configuration {path} is not a regular file")
@@ -220,7 +220,9 @@ def _read(path: Path, *, must_exist: bool) -> bytes | None:
             raise ConfigError(f"configuration {path} belongs to another user")
         if found.st_mode & stat.S_IWOTH:
             raise ConfigError(f"configuration {path} can be written by everybody", hint=f"chmod 600 {path}")
-        data = file.read(MAX_CONFIG_BYTES + 1)
+        data = os.read(descriptor, MAX_CONFIG_BYTES + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > MAX_CONFIG_BYTES:
         raise ConfigError(f"configuration {path} is too large")
     return data
@@ -317,11 +319,13 @@ def _folder(environ: Mapping[str, str], variable: str, kind: str) -> Path:
     from platformdirs import PlatformDirs
 
     folders = PlatformDirs(APP, appauthor=False)
-    path = {"state": folders.user_state_path, "cache": folders.user_cache_path, "config": folders.user_config_path}[
-        kind
-    ]
-    if not path.is_absolute() or path.parts[1:2] == ("~",):
-        raise JournalError("no home folder, so no state folder", hint="set HOME or LATENTSPEED_STATE_DIR")
+    homeless = JournalError("no home folder, so no state folder", hint="set HOME, or LATENTSPEED_STATE_DIR and its kin")
+    try:
+        path = Path(getattr(folders, f"user_{kind}_dir"))
+    except RuntimeError:
+        raise homeless from None
+    if not path.is_absolute():
+        raise homeless
     return path
 
 

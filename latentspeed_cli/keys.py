@@ -146,7 +146,7 @@ def _owners_file(name: str, what: str) -> bytes:
         link = path.is_symlink()
         reason = "it is a link" if link else (error.strerror or "cannot be opened")
         raise CredentialError(f"{what} {path}: {reason}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise CredentialError(f"{what} {path} is not a regular file")
@@ -154,7 +154,9 @@ def _owners_file(name: str, what: str) -> bytes:
             raise CredentialError(f"{what} {path} belongs to another user")
         if found.st_mode & 0o077:
             raise CredentialError(f"{what} {path} can be read by others", hint=f"chmod 600 {path}")
-        data = file.read(MAX_FILE_BYTES + 1)
+        data = os.read(descriptor, MAX_FILE_BYTES + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > MAX_FILE_BYTES:
         raise CredentialError(f"{what} {path} is too large")
     return data

@@ -74,7 +74,7 @@ def load(name: str) -> LoadedPlugin:
     info = find(name)
     try:
         module = EntryPoint(name=name, value=info.target, group=ENTRY_POINT_GROUP).load()
-    except Exception as error:  # foreign code: whatever it raises, it is this connector that is broken
+    except (Exception, SystemExit) as error:  # foreign code: whatever it raises, this connector is broken
         raise PluginError(f"connector {name} failed to load: {_cause(error)}") from error
     manager = pluggy.PluginManager(PROJECT)
     manager.register(module)
@@ -151,4 +151,4 @@ def _merged(infos: list[PluginInfo]) -> PluginInfo:
 
 
 def _cause(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
