@@ -1,14 +1,13 @@
-"""The ten accounts of the local exchange: fixed, published, the same everywhere.
+"""The ten accounts every sandbox has. They are published: whoever reads this can sign for them.
 
-Private key i is the SHA-256 of the ASCII text "latentspeed sandbox account i". Anybody can compute them, so the client
-refuses them on every other network. Account 0 is the command line's own, account 1 the demo's counterparty.
+Key number i is sha256(b"latentspeed sandbox account %d" % i). Account 0 is the command line's own, account 1 the
+demo's counterparty. The client refuses these keys on every other network.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
-PRIVATE_KEYS: Final[tuple[str, ...]] = (
+# 0x and 64 hex digits, secp256k1.
+PRIVATE_KEYS: tuple[str, ...] = (
     "0xc59f592ea57ba00402ad34bfb35e620918af107ee4033657b5639de1a2f1d1ca",
     "0x0f97e67b87f28ce69ea079bd83b474b245d6f42909696fa0856ee9c0300e440e",
     "0x6959e5a7bffa4178ee1a5464c81e08f917ebd724294f1ac8f6df93532a33bfc0",
@@ -21,7 +20,8 @@ PRIVATE_KEYS: Final[tuple[str, ...]] = (
     "0xe4891b58d066f4187bf2ad922d57d2cab95f634afa48b5fe441330b97ff7a3ef",
 )
 
-ADDRESSES: Final[tuple[str, ...]] = (
+# The Ethereum addresses of those keys, lower case as Hyperliquid writes them.
+ADDRESSES: tuple[str, ...] = (
     "0x14c6c22e4ab2024d45168fa67c747bd65c2e56ae",
     "0x43da02c7e5f2b32dbb2ee4b7dd41a8d849ef9862",
     "0x931fe3abad1531cbf260b3b25f828d5fa750a903",
@@ -33,5 +33,3 @@ ADDRESSES: Final[tuple[str, ...]] = (
     "0xd7ad14894252821a712f67f05734e57da8b4f07a",
     "0x5baf3aab90fe2b4872aca0c3c6b27ca11a28d676",
 )
-
-STARTING_USDC: Final = 100_000
