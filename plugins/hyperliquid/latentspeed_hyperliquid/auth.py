@@ -2,7 +2,7 @@
 
 The hot path is MessagePack, three Keccak hashes and one deterministic (RFC 6979) signature; everything that does not
 depend on the action is hashed once. Withdrawals and transfers are not on the list and cannot be signed here.
-Source: fact sheet section 4, checked by the venue's published vectors (tests/plugins/hyperliquid).
+Source: the API page Signing and the official SDK; checked by the venue's published vectors (tests/plugins/hyperliquid).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from Crypto.Hash import keccak
 from latentspeed_cli.errors import CredentialError, OrderRefused
 from latentspeed_cli.sandbox.accounts import PRIVATE_KEYS as SANDBOX_KEYS
 
+from .actions import ApproveAgentAction, Envelope, L1Action, Signature
 from .config import HyperliquidConfig, Secret, parse_address
 from .constants import CHAIN_NAMES, SIGNATURE_SOURCES
-from .payloads import ApproveAgentAction, Envelope, L1Action, Signature
 
 _pack = msgspec.msgpack.Encoder().encode
 _json = msgspec.json.Encoder().encode

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from latentspeed_cli.connector.base import FenceVerdict, Markets, VenueFlows
+from latentspeed_cli.connector.venue import FenceVerdict, Markets, VenueFlows
 from latentspeed_cli.core.account import AccountState
 from latentspeed_cli.core.flow import Flow, Reply, Request
 from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
@@ -39,7 +39,7 @@ from .payloads import (
 from .web_utils import HyperliquidWebUtils
 
 if TYPE_CHECKING:
-    from latentspeed_cli.connector.base import Parts
+    from latentspeed_cli.connector.parts import Parts
 
     from .auth import HyperliquidAuth
 

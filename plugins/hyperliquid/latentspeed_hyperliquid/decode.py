@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from latentspeed_cli.connector.base import FenceVerdict
+from latentspeed_cli.connector.venue import FenceVerdict
 from latentspeed_cli.core.account import AccountState, Balance, FundingPayment, Position
 from latentspeed_cli.core.decimals import parse
 from latentspeed_cli.core.in_flight_order import InFlightOrder
@@ -123,8 +123,6 @@ def statuses(body: bytes, expected: int) -> tuple[str | ItemStatus | Refusal, ..
     said = answer(body)
     if isinstance(said, Refusal):
         return (said,) * expected
-    if said.data is None:
-        raise ProtocolError("an answer of the venue lacks the statuses of its items", payload=body)
     found: StatusesData = shape(said.data, StatusesData)
     items: list[str | ItemStatus | Refusal] = []
     for item in found.statuses:

@@ -12,8 +12,7 @@ from latentspeed_cli.core.symbols import Market
 from latentspeed_cli.core.types import OrderType, TimeInForce, TradeType
 from latentspeed_cli.errors import OrderRefused
 
-from .constants import WIRE_MAX_DECIMALS
-from .payloads import (
+from .actions import (
     CancelAction,
     CancelByCloidAction,
     CancelByCloidWire,
@@ -25,6 +24,7 @@ from .payloads import (
     Tif,
     UpdateLeverageAction,
 )
+from .constants import WIRE_MAX_DECIMALS
 
 NOOP = NoopAction()
 _GTC = OrderKind(limit=Tif("Gtc"))

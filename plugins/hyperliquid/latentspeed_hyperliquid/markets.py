@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from latentspeed_cli.connector.base import Markets
+from latentspeed_cli.connector.venue import Markets
 from latentspeed_cli.core.symbols import Market, SymbolMap
 from latentspeed_cli.core.trading_rule import TradingRule
 

@@ -9,7 +9,7 @@ from latentspeed_cli.hookspecs import API_VERSION, ConnectorSpec, hookimpl
 from .config import HyperliquidConfig
 
 if TYPE_CHECKING:
-    from latentspeed_cli.connector.base import Parts
+    from latentspeed_cli.connector.parts import Parts
     from latentspeed_cli.core.symbols import SymbolMap
     from latentspeed_cli.sandbox.model import Scenario
 

@@ -36,7 +36,7 @@ class HyperliquidWebUtils:
 
         Raises RateLimited for 429 (nothing was accepted), OrderRejected for another 4xx on a change (the venue refused
         it before it executed anything), ProtocolError for 4xx on a read, ReplyLost for 5xx (which says nothing about
-        whether an action was executed), ProtocolError for everything else. Source: fact sheet section 1.1.
+        whether an action was executed), ProtocolError for everything else.
         """
         status = reply.status
         if status == 200:

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from coincurve import PrivateKey
 from latentspeed_hyperliquid import auth
+from latentspeed_hyperliquid.actions import Envelope, L1Action, OrderAction, OrderKind, OrderWire, Tif
 from latentspeed_hyperliquid.auth import HyperliquidAuth
 from latentspeed_hyperliquid.config import HyperliquidConfig
 from latentspeed_hyperliquid.encode import NOOP
-from latentspeed_hyperliquid.payloads import Envelope, L1Action, OrderAction, OrderKind, OrderWire, Tif
 
 from latentspeed_cli.errors import CredentialError, OrderRefused
 from latentspeed_cli.sandbox.accounts import PRIVATE_KEYS
