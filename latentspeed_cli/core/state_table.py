@@ -5,8 +5,9 @@ python -m latentspeed_cli.core.state_table > docs/order-states.md
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from itertools import combinations
 from typing import TypeAlias
@@ -54,17 +55,18 @@ NEWS: dict[str, News] = {
 ANNOTATIONS = frozenset({Report.UNKNOWN.value, Report.CANCEL_UNKNOWN.value, Report.NOTE.value})
 
 
-def histories() -> Iterator[tuple[frozenset[str], Facts]]:
+@functools.cache
+def histories() -> tuple[tuple[frozenset[str], Facts], ...]:
     """Every set of news (by name, without annotations) and what it teaches; smaller sets first."""
     names = [name for name in NEWS if name not in ANNOTATIONS]
     known: dict[tuple[str, ...], Facts] = {(): Facts()}
-    for size in range(len(names) + 1):
+    for size in range(1, len(names) + 1):
         for chosen in combinations(names, size):
-            if chosen:
-                known[chosen] = learn(known[chosen[:-1]], NEWS[chosen[-1]])
-            yield frozenset(chosen), known[chosen]
+            known[chosen] = learn(known[chosen[:-1]], NEWS[chosen[-1]])
+    return tuple((frozenset(chosen), facts) for chosen, facts in known.items())
 
 
+@functools.cache
 def transition_table(*, is_ioc: bool) -> Table:
     """{state: {news: the states it may lead to}}, over every history that ends in the state.
 
