@@ -42,7 +42,8 @@ def check_vector(vector: dict[str, Any], make_auth: Callable[..., HyperliquidAut
     source = "a" if vector["network"] == "mainnet" else "b"
     if vector["kind"] == "user":
         name = vector["primaryType"].removeprefix("HyperliquidTransaction:")
-        fields = [("hyperliquidChain", "string"), *(tuple(field.split()) for field in TYPES[name].split(","))]
+        pairs = (field.split() for field in TYPES[name].split(","))
+        fields = [("hyperliquidChain", "string"), *((field, kind) for field, kind in pairs)]
         digest = auth.typed_digest(name, fields, vector["message"], int(vector["signatureChainId"], 16))
     elif vector["kind"] == "agent":
         digest = auth.agent_digest(bytes.fromhex(vector["connectionId"][2:]), source)
@@ -153,7 +154,8 @@ def test_only_the_closed_list_is_signed(make_auth: Callable[..., HyperliquidAuth
         amount: str
 
     signer = make_auth()
-    for action in (Withdraw3("1"), {"type": "withdraw3", "amount": "1"}):
+    foreign: tuple[Any, ...] = (Withdraw3("1"), {"type": "withdraw3", "amount": "1"})
+    for action in foreign:
         with pytest.raises(OrderRefused, match="not on the list"):
             signer.sign(action, 1)
         with pytest.raises(OrderRefused, match="not on the list"):

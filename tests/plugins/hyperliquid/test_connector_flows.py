@@ -241,7 +241,12 @@ def test_signing_needs_a_key_and_reading_an_account(symbols: SymbolMap, make_ord
     ],
 )
 def test_kinds_the_venue_lacks_are_refused(connector: HyperliquidPerpetual, changes: dict[str, Any]) -> None:
-    values = {"trading_pair": "ETH-USD", "side": TradeType.BUY, "order_type": OrderType.LIMIT, "amount": Decimal(1)}
+    values: dict[str, Any] = {
+        "trading_pair": "ETH-USD",
+        "side": TradeType.BUY,
+        "order_type": OrderType.LIMIT,
+        "amount": Decimal(1),
+    }
     connector.check_supported(OrderIntent(**values))
     with pytest.raises(OrderRefused) as caught:
         connector.check_supported(OrderIntent(**{**values, **changes}))
@@ -620,7 +625,7 @@ def test_unreadable_answers_are_protocol_errors(connector: HyperliquidPerpetual,
     with pytest.raises(ProtocolError) as caught:
         walk(connector.book_flow("ETH-USD"), reply(body))
     assert caught.value.exit_code == 17
-    assert body.startswith(caught.value.payload)
+    assert caught.value.payload == body[:512]
 
 
 @pytest.mark.parametrize(("status", "error"), [(429, RateLimited), (422, ProtocolError), (500, ReplyLost)])
@@ -654,7 +659,7 @@ def test_contexts(connector: HyperliquidPerpetual) -> None:
 
 
 def test_trades_are_told_oldest_first(connector: HyperliquidPerpetual) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"coin": "ETH", "side": "A", "px": "2.0", "sz": "1.0", "time": time, "hash": "0x", "tid": time, "users": []}
         for time in (3, 1, 2)
     ]

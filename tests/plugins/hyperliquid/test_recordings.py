@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterator
 from decimal import Decimal
@@ -10,10 +11,10 @@ from typing import Any
 
 import msgspec
 import pytest
-import yaml
 from latentspeed_hyperliquid import decode, markets, payloads
 from latentspeed_hyperliquid.config import HyperliquidConfig
 from latentspeed_hyperliquid.order_book_data_source import HyperliquidOrderBookDataSource
+from latentspeed_hyperliquid.refusals import Refusal
 from latentspeed_hyperliquid.user_stream_data_source import HyperliquidUserStreamDataSource
 
 from latentspeed_cli.connector.streams import SnapshotEnd, SubscriptionAck, SubscriptionRefused
@@ -23,6 +24,8 @@ from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.errors import ProtocolError
 
 from .conftest import RECEIVED_NS
+
+yaml: Any = importlib.import_module("yaml")  # it comes without types
 
 pytestmark = pytest.mark.recordings
 
@@ -198,13 +201,13 @@ def test_every_exchange_answer_is_understood(recordings: Path) -> None:
         if b'"status": "err"' not in body and not body.replace(b" ", b"").startswith(b'{"status":'):
             continue  # an answer of /info that the transcript quotes between two actions
         said = decode.answer(body)
-        if isinstance(said, decode.Refusal):
+        if isinstance(said, Refusal):
             refused += 1
             continue
         answered += 1
         if said.type in ("order", "cancel"):
             for item in decode.statuses(body, 1):
-                if isinstance(item, decode.Refusal):
+                if isinstance(item, Refusal):
                     assert item.code is not None, f"not in the table: {item.text}"
     assert answered > 15
     assert refused > 8

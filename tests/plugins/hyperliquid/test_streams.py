@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -59,11 +59,12 @@ def echo(wanted: dict[str, Any], **defaults: Any) -> str:
 
 
 def test_addresses(symbols: SymbolMap) -> None:
-    for settings, url in (
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
         ({"network": "mainnet"}, "wss://api.hyperliquid.xyz/ws"),
         ({"network": "testnet"}, "wss://api.hyperliquid-testnet.xyz/ws"),
         ({"network": "sandbox", "base_url": "http://127.0.0.1:4711/"}, "ws://127.0.0.1:4711/ws"),
-    ):
+    )
+    for settings, url in cases:
         source = HyperliquidOrderBookDataSource(HyperliquidConfig(**settings), symbols)
         assert source.url == url
         assert (json.loads(source.heartbeat), source.heartbeat_s, source.dead_after_s) == ({"method": "ping"}, 30, 60)
@@ -168,7 +169,7 @@ def trade(**changes: Any) -> dict[str, Any]:
 
 def test_one_bad_row_does_not_hide_the_others(public: HyperliquidOrderBookDataSource) -> None:
     rows = [trade(tid=1), trade(px="NaN"), trade(side="X"), {"coin": "ETH"}, trade(tid=2)]
-    items = public.decode(frame("trades", rows), RECEIVED_NS)
+    items: Iterator[Any] = public.decode(frame("trades", rows), RECEIVED_NS)
     assert [next(items).trade_id, next(items).trade_id] == ["1", "2"]
     with pytest.raises(ProtocolError):
         next(items)
