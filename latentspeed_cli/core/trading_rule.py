@@ -132,7 +132,7 @@ class TradingRule(msgspec.Struct, frozen=True, kw_only=True):
         needed = round_down(self.min_notional / price, self.amount_step)
         while EXACT.multiply(needed, price) < self.min_notional:
             needed = EXACT.add(needed, self.amount_step)
-        return max(needed, self.min_amount)
+        return max(needed, round_up(self.min_amount, self.amount_step))
 
 
 def _nearest(what: str, legal: list[Decimal]) -> str | None:
