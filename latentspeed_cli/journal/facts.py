@@ -1,0 +1,211 @@
+"""Facts of the journal: what each kind holds, the chain of their hashes, and the order that follows from them. Pure.
+
+A fact's body is JSON. `intent` and `adopted` hold the order, `attempt` what the attempt fixed, `cancel_intent` a
+number and a nonce, `reserved` a nonce; every other kind holds news: a TradeUpdate in `fill`, else an OrderUpdate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from ..core.in_flight_order import InFlightOrder
+from ..core.order_state import Facts, News, exchange_order_id_of, join, learn
+from ..core.reports import OrderUpdate, Report, TradeUpdate
+from ..errors import JournalError
+
+T = TypeVar("T")
+
+INTENT = "intent"
+ATTEMPT = "attempt"
+CANCEL_INTENT = "cancel_intent"
+ADOPTED = "adopted"
+FILL = "fill"
+RESERVED = "reserved"
+# What `record` may be asked to call its news.
+NEWS_KINDS = frozenset({"reply", "report", FILL, "cancel_reply", "proof", "note"})
+GENESIS = b"\0" * 32
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the journal. body: JSON. hash: of this fact and the one before it."""
+
+    seq: int
+    ts_ns: int
+    client_order_id: str | None
+    attempt: int | None
+    kind: str
+    body: bytes
+    hash: bytes
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """What one attempt fixed: with its order, all that is needed to build the bytes again, but never a signature.
+
+    body_sha256: of the exact bytes, in hex. submit_deadline_ns: until then only the writer says what became of it.
+    """
+
+    attempt: int
+    signer: str
+    nonce: int
+    submit_deadline_ns: int
+    body_sha256: str
+    expires_after_ms: int | None
+    amount: Decimal
+    price: Decimal | None
+    reference_price: Decimal | None
+    ts_ns: int
+
+
+class CancelIntent(msgspec.Struct, frozen=True, kw_only=True):
+    """A cancel that is about to be sent. attempt: cancels are numbered apart from attempts to place."""
+
+    attempt: int
+    signer: str
+    nonce: int
+    ts_ns: int
+
+
+class Reserved(msgspec.Struct, frozen=True, kw_only=True):
+    """A nonce that was handed out for a request about no order."""
+
+    signer: str
+    nonce: int
+
+
+Body: TypeAlias = InFlightOrder | Attempt | CancelIntent | Reserved | OrderUpdate | TradeUpdate
+
+_TYPES: dict[str, type[Body]] = {
+    INTENT: InFlightOrder,
+    ADOPTED: InFlightOrder,
+    ATTEMPT: Attempt,
+    CANCEL_INTENT: CancelIntent,
+    RESERVED: Reserved,
+    FILL: TradeUpdate,
+}
+# Sets have no order of their own: without "deterministic" the same facts would be other bytes in every process.
+encode = msgspec.json.Encoder(order="deterministic").encode
+_DECODERS: dict[type[Body], msgspec.json.Decoder[Body]] = {
+    kind: msgspec.json.Decoder(kind) for kind in {*_TYPES.values(), OrderUpdate}
+}
+
+
+def decode_body(kind: str, body: bytes) -> Body:
+    """What a fact of this kind holds. Raises JournalError."""
+    return _decode(_TYPES.get(kind, OrderUpdate), body, f"a fact of kind {kind!r}")
+
+
+def decode_order(body: bytes) -> InFlightOrder:
+    """Raises JournalError."""
+    order = _decode(InFlightOrder, body, "an order")
+    assert isinstance(order, InFlightOrder)
+    return order
+
+
+def decode_fill(body: bytes) -> TradeUpdate:
+    """Raises JournalError."""
+    fill = _decode(TradeUpdate, body, "a fill")
+    assert isinstance(fill, TradeUpdate)
+    return fill
+
+
+def _decode(type_: type[Body], body: bytes, what: str) -> Body:
+    try:
+        return _DECODERS[type_].decode(body)
+    except msgspec.DecodeError as error:
+        raise JournalError(f"the journal is damaged: {what} cannot be read: {error}") from error
+
+
+def chain(
+    before: bytes, seq: int, ts_ns: int, client_order_id: str | None, attempt: int | None, kind: str, body: bytes
+) -> bytes:
+    """The hash of a fact that follows the one with the hash `before`."""
+    head = f"{seq}\0{ts_ns}\0{client_order_id or ''}\0{'' if attempt is None else attempt}\0{kind}\0"
+    return hashlib.sha256(b"".join((before, head.encode(), body))).digest()
+
+
+def check_chain(facts: Sequence[Fact], before: bytes | None) -> None:
+    """Raise JournalError unless the facts follow each other. before: the hash ahead of the first; None to trust it."""
+    for index, fact in enumerate(facts):
+        previous = before if index == 0 else facts[index - 1].hash
+        if index and fact.seq != facts[index - 1].seq + 1:
+            raise JournalError(f"the journal is damaged: facts are missing before number {fact.seq}")
+        if previous is not None and fact.hash != chain(
+            previous, fact.seq, fact.ts_ns, fact.client_order_id, fact.attempt, fact.kind, fact.body
+        ):
+            raise JournalError(f"the journal is damaged: fact {fact.seq} does not follow from the one before it")
+
+
+def digest_of(news: News) -> bytes:
+    """Equal for news that says the same, whenever it was received."""
+    if isinstance(news, TradeUpdate):
+        news = msgspec.structs.replace(news, received_ts_ns=None)
+    return hashlib.sha256(type(news).__name__.encode() + encode(news)).digest()
+
+
+# From a fact to the order after it
+
+
+def after(order: InFlightOrder | None, body: Body) -> InFlightOrder | None:
+    """The order once `body` is known; None for what is about no order known. The same object if it says nothing new."""
+    if isinstance(body, InFlightOrder):
+        return body if order is None else with_facts(order, join(order.facts, body.facts), body.updated_ts_ns)
+    if order is None or isinstance(body, Reserved):
+        return order
+    if isinstance(body, Attempt):
+        return attempted(order, body)
+    if isinstance(body, CancelIntent):
+        return after_news(order, cancel_attempted(order, body))
+    return after_news(order, body)
+
+
+def attempted(order: InFlightOrder, body: Attempt) -> InFlightOrder:
+    """The order with the numbers of its new attempt."""
+    facts = msgspec.structs.replace(order.facts, attempts=order.facts.attempts | {body.attempt})
+    return msgspec.structs.replace(
+        order,
+        attempt=body.attempt,
+        nonce=body.nonce,
+        expires_after_ms=body.expires_after_ms,
+        amount=body.amount,
+        price=body.price,
+        reference_price=body.reference_price,
+        facts=facts,
+        updated_ts_ns=max(order.updated_ts_ns, body.ts_ns),
+    )
+
+
+def cancel_attempted(order: InFlightOrder, body: CancelIntent) -> OrderUpdate:
+    """The news that a cancel is about to be sent."""
+    return OrderUpdate(
+        report=Report.CANCEL_ATTEMPTED,
+        trading_pair=order.trading_pair,
+        ts_ns=body.ts_ns,
+        client_order_id=order.client_order_id,
+        attempt=body.attempt,
+    )
+
+
+def after_news(order: InFlightOrder, news: News) -> InFlightOrder:
+    """The order that has learnt `news`; the same object when it knew."""
+    facts = learn(order.facts, news)
+    return order if facts is order.facts else with_facts(order, facts, news.ts_ns)
+
+
+def with_facts(order: InFlightOrder, facts: Facts, ts_ns: int) -> InFlightOrder:
+    """The order with other facts, and the id and time that follow from them."""
+    return msgspec.structs.replace(
+        order,
+        facts=facts,
+        exchange_order_id=exchange_order_id_of(facts) or order.exchange_order_id,
+        updated_ts_ns=max(order.updated_ts_ns, ts_ns),
+    )
+
+
+def next_cancel(facts: Facts) -> int:
+    """The number of the next attempt to cancel."""
+    return max(facts.cancels | facts.cancels_refused | facts.cancels_unknown, default=0) + 1

@@ -1,0 +1,290 @@
+"""Writing the journal: one transaction a call, durable when the call returns."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from ..clock import NS_PER_MS, Clock
+from ..core.drafts import Begun, Draft
+from ..core.in_flight_order import InFlightOrder
+from ..core.nonce import next_nonce
+from ..core.order_state import News
+from ..core.reports import TradeUpdate
+from ..core.types import OrderState
+from ..errors import JournalError
+from .facts import (
+    ADOPTED,
+    ATTEMPT,
+    CANCEL_INTENT,
+    FILL,
+    GENESIS,
+    INTENT,
+    NEWS_KINDS,
+    RESERVED,
+    Attempt,
+    Body,
+    CancelIntent,
+    Reserved,
+    after,
+    after_news,
+    chain,
+    encode,
+    next_cancel,
+)
+from .reader import JournalReader
+from .store import DERIVED, Synchronous, connect, is_settled, prepare, settle, translated
+
+
+class Journal(JournalReader):
+    """The journal of one network, shared by every process of this state folder.
+
+    Every method that writes is one `BEGIN IMMEDIATE` transaction: it waits for other processes, at most
+    busy_timeout_s, then raises AccountBusy; JournalError means that nothing was written and nothing may be sent.
+    """
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        network: str,
+        instance: str,
+        clock: Clock,
+        busy_timeout_s: float = 30.0,
+        synchronous: Synchronous = "FULL",
+        vfs: str | None = None,
+    ) -> Self:
+        """The journal in the file `path`, made if need be, its latest facts checked.
+
+        instance: of the sandbox, else "". Another instance than before puts what there is into the archive.
+        synchronous: weaker than FULL only to measure. vfs: the name of another disk; then the file is not prepared.
+        """
+        if vfs is None:
+            prepare(path)
+        connection = connect(path, vfs=vfs, busy_timeout_s=busy_timeout_s, synchronous=synchronous)
+        try:
+            journal = cls(connection, clock)
+            journal._instance = instance
+            with translated("opening it"):
+                settled = is_settled(connection, network=network, instance=instance)
+            if not settled:
+                with journal._transaction("setting it up"):
+                    settle(connection, network=network, instance=instance, now_ns=clock.now_ns())
+            journal.check_tail()
+        except BaseException:
+            connection.close()
+            raise
+        return journal
+
+    _instance = ""
+    _seq = 0
+    _hash = GENESIS
+
+    def close(self) -> None:
+        with translated("closing it"):
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Intents: durable before anything leaves
+
+    def begin(self, drafts: Sequence[Draft]) -> list[Begun]:
+        """Check ids, give nonces and attempt numbers, build the bytes, and write it all down: all drafts or none.
+
+        A draft whose client order id is known is not begun: its order is the journal's. There is one exception: when
+        the known order is FAILED and the draft bears the number of its last attempt, the next attempt is begun, so of
+        two processes that saw the same failure only one goes on. An id at the venue that another order has is a
+        conflict, and the order is that one. Whatever `build` raises undoes everything.
+        """
+        with self._writing("writing an intent"):
+            return [self._begin(draft) for draft in drafts]
+
+    def _begin(self, draft: Draft) -> Begun:
+        order, tables = draft.order, self._tables
+        known = tables.order(order.client_order_id)
+        if known is None and order.venue_client_id:
+            holder = tables.holder_of(order.venue_client_id, venue=order.venue, account=order.account)
+            if holder is not None and (other := tables.order(holder)) is not None:
+                return Begun(order=other, fresh=False, conflict=True)
+        if known is not None:
+            if known.parameters_hash != order.parameters_hash:
+                return Begun(order=known, fresh=False, conflict=True)
+            if known.state is not OrderState.FAILED or not known.attempt or order.attempt != known.attempt:
+                return Begun(order=known, fresh=False)
+        base = order if known is None else known
+        now_ns = self._clock.now_ns()
+        number = base.attempt + 1
+        nonce = next_nonce(tables.last_nonce(draft.signer), now_ns // NS_PER_MS)
+        begun = msgspec.structs.replace(
+            base,
+            attempt=number,
+            nonce=nonce,
+            expires_after_ms=order.expires_after_ms,
+            amount=order.amount,
+            price=order.price,
+            reference_price=order.reference_price,
+            facts=msgspec.structs.replace(base.facts, attempts=base.facts.attempts | {number}),
+            updated_ts_ns=max(base.updated_ts_ns, now_ns),
+        )
+        attempt = Attempt(
+            attempt=number,
+            signer=draft.signer,
+            nonce=nonce,
+            submit_deadline_ns=draft.submit_deadline_ns,
+            body_sha256=hashlib.sha256(draft.build(begun)).hexdigest(),
+            expires_after_ms=begun.expires_after_ms,
+            amount=begun.amount,
+            price=begun.price,
+            reference_price=begun.reference_price,
+            ts_ns=now_ns,
+        )
+        if known is None:
+            self._append(INTENT, order, order.client_order_id, None, now_ns)
+        self._append(ATTEMPT, attempt, order.client_order_id, number, now_ns)
+        tables.put(known, begun, attempt)
+        return Begun(order=begun, fresh=True)
+
+    def begin_cancel(self, order: InFlightOrder, *, signer: str) -> tuple[int, int]:
+        """Write down that a cancel is about to be sent. The number of this attempt to cancel, and its nonce.
+
+        An order that the journal does not know is adopted by it.
+        """
+        with self._writing("writing the intent to cancel"):
+            now_ns = self._clock.now_ns()
+            known = self._tables.order(order.client_order_id) or self._adopt(order, now_ns)
+            body = CancelIntent(
+                attempt=next_cancel(known.facts),
+                signer=signer,
+                nonce=next_nonce(self._tables.last_nonce(signer), now_ns // NS_PER_MS),
+                ts_ns=now_ns,
+            )
+            self._append(CANCEL_INTENT, body, known.client_order_id, body.attempt, now_ns)
+            self._tables.put(known, after(known, body), body)
+            return body.attempt, body.nonce
+
+    def reserve_nonce(self, signer: str) -> int:
+        """A nonce for a request about no order."""
+        with self._writing("reserving a nonce"):
+            now_ns = self._clock.now_ns()
+            body = Reserved(signer=signer, nonce=next_nonce(self._tables.last_nonce(signer), now_ns // NS_PER_MS))
+            self._append(RESERVED, body, None, None, now_ns)
+            self._tables.put(None, None, body)
+            return body.nonce
+
+    # News
+
+    def record(
+        self, updates: Sequence[News], *, kind: str = "report", client_order_id: str | None = None
+    ) -> list[News]:
+        """Append what is new in `updates`, and return that: nothing is ever written twice.
+
+        client_order_id: the order it is all about; without it each piece is matched by the ids it bears. News that
+        fits no order is kept as such, once. Fills are always of kind `fill`.
+        """
+        if kind not in NEWS_KINDS:
+            raise ValueError(f"news cannot be of kind {kind!r}")
+        with self._writing("writing news"):
+            return [news for news in updates if self._record(news, kind, client_order_id)]
+
+    def _record(self, news: News, kind: str, client_order_id: str | None) -> bool:
+        tables = self._tables
+        order = self._match(news, client_order_id)
+        if order is None:
+            if tables.is_known_orphan(news):
+                return False
+            now = None
+            name = client_order_id or news.client_order_id
+            tables.put_orphan(news)
+        else:
+            now = after_news(order, news)
+            if now is order:
+                return False
+            name = order.client_order_id
+        fact_kind = FILL if isinstance(news, TradeUpdate) else kind
+        attempt = None if isinstance(news, TradeUpdate) else news.attempt
+        self._append(fact_kind, news, name, attempt, self._clock.now_ns())
+        tables.put(order, now, news)
+        return True
+
+    def _match(self, news: News, client_order_id: str | None) -> InFlightOrder | None:
+        names = [client_order_id] if client_order_id else self._tables.named_by(news)
+        for name in names:
+            order = self._tables.order(name)
+            if order is not None and order.trading_pair == news.trading_pair:
+                return order
+        return None
+
+    def adopt(self, order: InFlightOrder) -> InFlightOrder:
+        """Take up an order that was found at the venue. The order as known afterwards: no fact gets lost."""
+        with self._writing("adopting an order"):
+            return self._adopt(order, self._clock.now_ns())
+
+    def _adopt(self, order: InFlightOrder, now_ns: int) -> InFlightOrder:
+        known = self._tables.order(order.client_order_id)
+        now = after(known, order)
+        assert now is not None  # an order is always about an order
+        if known is not None and now.facts == known.facts:
+            return known
+        self._append(ADOPTED, order, order.client_order_id, order.attempt or None, now_ns)
+        self._tables.put(known, now, order)
+        return now
+
+    def rebuild(self) -> int:
+        """Make everything that follows from the facts again. How many facts there were. Raises JournalError."""
+        with self._writing("rebuilding it"):
+            for table in DERIVED:
+                self._execute(f"DELETE FROM {table}")
+            count = 0
+            for fact in self.facts():
+                self._tables.apply(fact)
+                count += 1
+            return count
+
+    # Transactions
+
+    @contextmanager
+    def _transaction(self, doing: str) -> Iterator[None]:
+        with translated(doing):
+            self._execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._execute("COMMIT")
+            except BaseException:
+                # SQLite has rolled back by itself after some errors, and then there is nothing to undo.
+                if self._connection.in_transaction:
+                    self._execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _writing(self, doing: str) -> Iterator[None]:
+        """A transaction that may append facts to those of its own instance."""
+        with self._transaction(doing):
+            row = self._execute(
+                "SELECT meta.instance, facts.seq, facts.hash FROM meta LEFT JOIN facts ORDER BY seq DESC LIMIT 1"
+            ).fetchone()
+            if row is None or row[0] != self._instance:
+                raise JournalError("the sandbox was reset while this ran", hint="give the command again")
+            self._seq, self._hash = (row[1], row[2]) if row[1] is not None else (0, GENESIS)
+            yield
+
+    def _append(self, kind: str, body: Body, client_order_id: str | None, attempt: int | None, ts_ns: int) -> None:
+        data = encode(body)
+        self._seq += 1
+        self._hash = chain(self._hash, self._seq, ts_ns, client_order_id, attempt, kind, data)
+        self._execute(
+            "INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self._seq, ts_ns, client_order_id, attempt, kind, data, self._hash),
+        )

@@ -1,0 +1,188 @@
+"""Asking the journal. Every answer is one look at what is committed, by whichever process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apsw
+
+from ..clock import Clock
+from ..core.in_flight_order import InFlightOrder
+from ..core.reports import TradeUpdate
+from ..core.types import OrderState, TradeType
+from ..errors import JournalError
+from .facts import GENESIS, Fact, check_chain, decode_fill
+from .store import DERIVED, SCHEMA, translated
+from .tables import Tables, checked_order
+
+# Few enough to be read at every start, and so many that the whole of a small journal is checked.
+TAIL = 256
+MAX_FOUND = 100
+
+
+class JournalReader:
+    """The asking half of Journal. Raises JournalError when the file is damaged or cannot be read."""
+
+    def __init__(self, connection: apsw.Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._execute = connection.execute
+        self._tables = Tables(connection)
+        self._clock = clock
+
+    # Orders
+
+    def order(self, client_order_id: str) -> InFlightOrder | None:
+        """The order with exactly this client order id, as far as facts tell."""
+        with translated("reading an order"):
+            return self._tables.order(client_order_id)
+
+    def find(self, text: str) -> list[InFlightOrder]:
+        """Orders that `text` may mean: by exact client order id, or the venue's twin of it, or its exchange order id.
+
+        Where none is exact: those whose client order id starts with `text`, at most 100. One found means it is clear.
+        """
+        if not text:
+            return []
+        with translated("looking for an order"):
+            tables = self._tables
+            names = [text, *tables.by_venue_client_id(text), *tables.by_exchange_id(text)]
+            exact = [order for name in dict.fromkeys(names) if (order := tables.order(name)) is not None]
+            if exact:
+                return exact
+            return self._orders(
+                "WHERE client_order_id >= ? AND client_order_id < ? ORDER BY client_order_id LIMIT ?",
+                [text, text + "\U0010ffff", MAX_FOUND],
+            )
+
+    def orders(
+        self,
+        pair: str | None = None,
+        side: TradeType | None = None,
+        states: Iterable[OrderState] | None = None,
+        since_ns: int | None = None,
+        limit: int | None = None,
+    ) -> list[InFlightOrder]:
+        """Orders, the latest written down first. since_ns: created then or later. None does not restrict."""
+        where, values = _where(trading_pair=pair, side=None if side is None else side.value)
+        if states is not None:
+            wanted = sorted(state.value for state in states)
+            where.append(f"state IN ({', '.join('?' * len(wanted))})")
+            values += wanted
+        if since_ns is not None:
+            where.append("created_ts_ns >= ?")
+            values.append(since_ns)
+        values.append(-1 if limit is None else limit)
+        with translated("reading orders"):
+            return self._orders(f"WHERE {' AND '.join(where) or 'true'} ORDER BY number DESC LIMIT ?", values)
+
+    def undecided(self, trading_pair: str | None = None, side: TradeType | None = None) -> list[InFlightOrder]:
+        """Orders of which something was sent whose outcome is open (PENDING_SUBMIT, PENDING_CANCEL), oldest first.
+
+        Also those that another process is about to hear of: see `lease_over`.
+        """
+        where, values = _where(trading_pair=trading_pair, side=None if side is None else side.value)
+        where.append("undecided = 1")
+        with translated("reading undecided orders"):
+            return self._orders(f"WHERE {' AND '.join(where)} ORDER BY number", values)
+
+    def lease_over(self, order: InFlightOrder, now_ns: int) -> bool:
+        """Whether another than the writer of its last attempt may say what became of it: resolve it, or fence it.
+
+        So it is when the outcome is decided, or when the writer had its time.
+        """
+        if order.state is not OrderState.PENDING_SUBMIT:
+            return True
+        return now_ns >= self.submit_deadline_ns(order.client_order_id)
+
+    def submit_deadline_ns(self, client_order_id: str) -> int:
+        """When the lease of its last attempt ends; 0 when there was none."""
+        with translated("reading an order"):
+            return self._tables.submit_deadline_ns(client_order_id)
+
+    def venue_client_id_taken(self, venue_client_id: str, *, venue: str, account: str) -> str | None:
+        """The client order id of the account's order that has this id at the venue; None when it is free."""
+        with translated("looking for an id"):
+            return self._tables.holder_of(venue_client_id, venue=venue, account=account)
+
+    # Fills and facts
+
+    def fills(
+        self, trading_pair: str | None = None, *, since_ns: int | None = None, limit: int | None = None
+    ) -> list[TradeUpdate]:
+        """Fills of all orders, also of those not known here, oldest first. limit: so many of the latest."""
+        where, values = _where(trading_pair=trading_pair)
+        if since_ns is not None:
+            where.append("ts_ns >= ?")
+            values.append(since_ns)
+        values.append(-1 if limit is None else limit)
+        query = f"SELECT body FROM fills WHERE {' AND '.join(where) or 'true'} ORDER BY ts_ns DESC, number DESC LIMIT ?"
+        with translated("reading fills"):
+            return [decode_fill(body) for (body,) in self._execute(query, values)][::-1]
+
+    def facts(self, client_order_id: str | None = None, *, after_seq: int = 0) -> Iterator[Fact]:
+        """Facts in the order in which they were written. client_order_id: only those about this order."""
+        where, values = _where(client_order_id=client_order_id)
+        where.append("seq > ?")
+        values.append(after_seq)
+        with translated("reading facts"):
+            for row in self._execute(f"SELECT * FROM facts WHERE {' AND '.join(where)} ORDER BY seq", values):
+                yield _fact(row)
+
+    # Checks
+
+    def check_tail(self) -> None:
+        """Raise JournalError unless the latest facts follow from each other."""
+        with translated("checking it"):
+            rows = self._execute("SELECT * FROM facts ORDER BY seq DESC LIMIT ?", (TAIL + 1,)).fetchall()
+        latest = [_fact(row) for row in reversed(rows)]
+        check_chain(latest, GENESIS if latest and latest[0].seq == 1 else None)
+
+    def verify(self) -> int:
+        """Check the file, the chain of all facts, and that the tables are what follows from them. How many facts.
+
+        Raises JournalError.
+        """
+        count = 0
+        with translated("verifying it"):
+            said = self._execute("PRAGMA integrity_check(1)").get
+            if said != "ok":
+                raise JournalError(f"the journal is damaged: {said}")
+            again = apsw.Connection(":memory:")
+            again.execute(SCHEMA)
+            tables = Tables(again)
+            self._execute("BEGIN")  # one look at all of it, whatever others write meanwhile
+            try:
+                before = None
+                for fact in self.facts():
+                    check_chain([fact] if before is None else [before, fact], GENESIS if before is None else None)
+                    tables.apply(fact)
+                    before, count = fact, count + 1
+                for table in DERIVED:
+                    rows = f"SELECT * FROM {table}"
+                    if self._execute(rows).fetchall() != again.execute(rows).fetchall():
+                        raise JournalError(f"the journal is damaged: the table {table} does not follow from its facts")
+            finally:
+                self._execute("ROLLBACK")
+        return count
+
+    # How
+
+    def _orders(self, clauses: str, values: list[Any]) -> list[InFlightOrder]:
+        rows = self._execute(f"SELECT crc, body FROM orders {clauses}", values)
+        return [checked_order(crc, body) for crc, body in rows]
+
+
+def _where(**columns: str | None) -> tuple[list[str], list[Any]]:
+    """Conditions for the columns that have a value."""
+    given = {column: value for column, value in columns.items() if value is not None}
+    return [f"{column} = ?" for column in given], list(given.values())
+
+
+def _fact(row: tuple[Any, ...]) -> Fact:
+    seq, ts_ns, client_order_id, attempt, kind, body, hash_ = row
+    if not (isinstance(kind, str) and isinstance(body, bytes) and isinstance(hash_, bytes)):
+        raise JournalError(f"the journal is damaged: fact {seq} cannot be read")
+    return Fact(
+        seq=seq, ts_ns=ts_ns, client_order_id=client_order_id, attempt=attempt, kind=kind, body=body, hash=hash_
+    )

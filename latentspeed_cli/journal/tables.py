@@ -1,0 +1,162 @@
+"""What follows from the facts, kept in tables: current orders, fills, nonces and ids. All of it can be made again."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+
+import apsw
+
+from ..core.in_flight_order import InFlightOrder
+from ..core.order_state import News
+from ..core.reports import OrderUpdate, TradeUpdate
+from ..core.types import OrderState
+from ..errors import JournalError
+from .facts import Attempt, Body, CancelIntent, Fact, Reserved, after, decode_body, decode_order, digest_of, encode
+
+# The outcome of something that was sent is open: such an order blocks others, and `reconcile` looks at it.
+UNDECIDED = frozenset({OrderState.PENDING_SUBMIT, OrderState.PENDING_CANCEL})
+
+
+class Tables:
+    """The derived tables of one connection. Every change belongs into a transaction of the caller."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._execute = connection.execute
+
+    # Reading
+
+    def order(self, client_order_id: str) -> InFlightOrder | None:
+        row = self._execute("SELECT crc, body FROM orders WHERE client_order_id = ?", (client_order_id,)).fetchone()
+        return None if row is None else checked_order(*row)
+
+    def submit_deadline_ns(self, client_order_id: str) -> int:
+        """When the lease of its last attempt ends; 0 when there was none."""
+        found = self._execute("SELECT submit_deadline_ns FROM orders WHERE client_order_id = ?", (client_order_id,)).get
+        return int(found or 0)
+
+    def holder_of(self, venue_client_id: str, *, venue: str, account: str) -> str | None:
+        """The client order id of the order that has this id at the venue."""
+        found: str | None = self._execute(
+            "SELECT client_order_id FROM venue_ids WHERE venue_client_id = ? AND venue = ? AND account = ?",
+            (venue_client_id, venue, account),
+        ).get
+        return found
+
+    def last_nonce(self, signer: str) -> int | None:
+        found: int | None = self._execute("SELECT last FROM nonces WHERE signer = ?", (signer,)).get
+        return found
+
+    def is_known_orphan(self, news: News) -> bool:
+        return self._execute("SELECT 1 FROM orphans WHERE digest = ?", (digest_of(news),)).get is not None
+
+    def named_by(self, news: News) -> list[str]:
+        """Client order ids of orders that news may be about: by our id, the venue's twin of it, the venue's own id."""
+        names = [news.client_order_id] if news.client_order_id else []
+        names += self.by_venue_client_id(news.venue_client_id) if news.venue_client_id else []
+        return names + (self.by_exchange_id(news.exchange_order_id) if news.exchange_order_id else [])
+
+    def by_venue_client_id(self, venue_client_id: str) -> list[str]:
+        query = "SELECT client_order_id FROM venue_ids WHERE venue_client_id = ?"
+        return [name for (name,) in self._execute(query, (venue_client_id,))]
+
+    def by_exchange_id(self, exchange_order_id: str) -> list[str]:
+        query = "SELECT client_order_id FROM exchange_ids WHERE exchange_order_id = ?"
+        return [name for (name,) in self._execute(query, (exchange_order_id,))]
+
+    # Writing
+
+    def apply(self, fact: Fact) -> None:
+        """Take up one fact of the journal, as when the tables are made again."""
+        body = decode_body(fact.kind, fact.body)
+        order = None if fact.client_order_id is None else self.order(fact.client_order_id)
+        if isinstance(body, (OrderUpdate, TradeUpdate)) and order is None:
+            self.put_orphan(body)
+        self.put(order, after(order, body), body)
+
+    def put(self, before: InFlightOrder | None, now: InFlightOrder | None, body: Body) -> None:
+        """Write what `body` made of an order: `before` is as the tables have it, None if they do not."""
+        if isinstance(body, (Attempt, CancelIntent, Reserved)):
+            self.put_nonce(body.signer, body.nonce)
+        if now is None or now is before:
+            return
+        deadline_ns = body.submit_deadline_ns if isinstance(body, Attempt) else None
+        if before is None:
+            self.insert(now, deadline_ns or 0)
+        else:
+            self.update(before, now, deadline_ns)
+
+    def insert(self, order: InFlightOrder, submit_deadline_ns: int) -> None:
+        """An order that was not there, with its ids and fills."""
+        state, undecided, crc, body = _columns(order)
+        self._execute(
+            "INSERT INTO orders VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                order.client_order_id,
+                order.trading_pair,
+                order.side.value,
+                state,
+                undecided,
+                order.created_ts_ns,
+                submit_deadline_ns,
+                crc,
+                body,
+            ),
+        )
+        if order.venue_client_id:
+            self._execute(
+                "INSERT OR IGNORE INTO venue_ids VALUES (?, ?, ?, ?)",
+                (order.venue, order.account, order.venue_client_id, order.client_order_id),
+            )
+        self._index(order, order.facts.exchange_order_ids, order.facts.fills.values())
+
+    def update(self, before: InFlightOrder, now: InFlightOrder, submit_deadline_ns: int | None) -> None:
+        """An order that has changed. submit_deadline_ns: of its new attempt, None when there is no new one."""
+        self._execute(
+            "UPDATE orders SET state = ?, undecided = ?, crc = ?, body = ?,"
+            " submit_deadline_ns = ifnull(?, submit_deadline_ns) WHERE client_order_id = ?",
+            (*_columns(now), submit_deadline_ns, now.client_order_id),
+        )
+        known = before.facts.fills
+        new_fills = [fill for fill_id, fill in now.facts.fills.items() if known.get(fill_id) != fill]
+        self._index(now, now.facts.exchange_order_ids - before.facts.exchange_order_ids, new_fills)
+
+    def _index(self, order: InFlightOrder, exchange_ids: Iterable[str], fills: Iterable[TradeUpdate]) -> None:
+        for exchange_order_id in sorted(exchange_ids):
+            self._execute(
+                "INSERT OR IGNORE INTO exchange_ids VALUES (?, ?)", (exchange_order_id, order.client_order_id)
+            )
+        for fill in sorted(fills, key=lambda fill: fill.fill_id):
+            self.put_fill(fill, order.client_order_id)
+
+    def put_fill(self, fill: TradeUpdate, client_order_id: str | None) -> None:
+        """A fill, once, however often and by whichever channel it is told."""
+        self._execute(
+            "INSERT INTO fills VALUES (NULL, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " client_order_id = ifnull(excluded.client_order_id, client_order_id),"
+            " ts_ns = excluded.ts_ns, body = excluded.body",
+            (fill.exchange_order_id, fill.fill_id, fill.trading_pair, client_order_id, fill.ts_ns, encode(fill)),
+        )
+
+    def put_orphan(self, news: News) -> None:
+        """News about an order that is not known here; its fill counts all the same."""
+        self._execute("INSERT OR IGNORE INTO orphans VALUES (?)", (digest_of(news),))
+        if isinstance(news, TradeUpdate):
+            self.put_fill(news, None)
+
+    def put_nonce(self, signer: str, nonce: int) -> None:
+        self._execute("INSERT OR REPLACE INTO nonces VALUES (?, ?)", (signer, nonce))
+
+
+def _columns(order: InFlightOrder) -> tuple[str, bool, int, bytes]:
+    """state, undecided, crc, body."""
+    body = encode(order)
+    state = order.state
+    return state.value, state in UNDECIDED, zlib.crc32(body), body
+
+
+def checked_order(crc: int, body: bytes) -> InFlightOrder:
+    """The order of a row of `orders`. Raises JournalError unless it is as it was written."""
+    if not isinstance(body, bytes) or zlib.crc32(body) != crc:
+        raise JournalError("the journal is damaged: the record of an order was changed")
+    return decode_order(body)
