@@ -1,0 +1,62 @@
+# `make demo` and `make test` set up everything they need on a machine that has Python 3.11, git and make.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+SOURCES := pyproject.toml $(shell find latentspeed_cli plugins -name '*.py' -o -name 'py.typed')
+CHECKED := latentspeed_cli plugins/hyperliquid/latentspeed_hyperliquid tests benchmarks
+# Tests and the demo run against the installed wheel, with a state of their own.
+RUN := env -u PYTHONPATH PYTHONSAFEPATH=1
+
+.PHONY: demo test check lint types unit oracle bench lock clean
+.DELETE_ON_ERROR:
+
+demo: .venv/wheel
+	@$(RUN) LATENTSPEED_STATE_DIR=.venv/demo $(BIN)/latentspeed demo
+
+# Exactly what CI runs.
+test: lint types unit oracle
+check: test
+
+lint: .venv/deps
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/deps
+	$(BIN)/mypy $(CHECKED)
+
+unit: .venv/wheel
+	$(RUN) $(BIN)/pytest -m "not oracle" --cov=latentspeed_cli.core.order_state --cov-branch --cov-fail-under=100
+
+oracle: .venv/wheel .venv-peers/deps
+	$(RUN) $(BIN)/pytest -m oracle
+
+bench: .venv/wheel .venv-peers/deps .venv-peers-plain/deps
+	$(RUN) $(BIN)/python benchmarks/run.py
+
+lock:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet uv
+	for name in dev peers peers-plain; do \
+	  test $$name = dev && project=pyproject.toml || project=; \
+	  .venv-lock/bin/uv pip compile $$project requirements/$$name.in --universal --python-version 3.11 --upgrade \
+	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet \
+	    --output-file requirements/$$name.lock || exit 1; \
+	done
+
+clean:
+	rm -rf .venv .venv-peers .venv-peers-plain .venv-lock dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/deps: requirements/dev.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	touch $@
+
+.venv/wheel: .venv/deps $(SOURCES) README.md LICENSE
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/latentspeed-*.whl
+	touch $@
+
+.venv-peers/deps .venv-peers-plain/deps: .venv-%/deps: requirements/%.lock
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.lock
+	touch $@
