@@ -110,6 +110,9 @@ def test_a_book_without_numbers_takes_no_diffs() -> None:
 def test_older_snapshots_change_nothing(book: OrderBook) -> None:
     assert book.apply_snapshot(snapshot([(1, 1)], [(2, 1)], sequence=9, ts_ns=9), received_ns=6) is BookChange.OLD
     assert book.mid == 100
+    again = snapshot([(99, 1)], [(101, 1)], sequence=10)
+    assert book.apply_snapshot(again, received_ns=7) is BookChange.APPLIED
+    assert book.received_ns == 7
     unnumbered = OrderBook("BTC-USD")
     for ts_ns, change in ((5, BookChange.APPLIED), (4, BookChange.OLD), (5, BookChange.APPLIED)):
         state = snapshot([(99, 1)], [(101, 1)], ts_ns=ts_ns, sequence=None)

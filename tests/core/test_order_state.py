@@ -241,6 +241,9 @@ def test_a_missing_cancel_reply_is_told_apart_from_a_missing_place_reply(report:
     refused = learn(lost, report(Report.CANCEL_REFUSED, attempt=1))
     assert state_of(refused, AMOUNT, is_ioc=False) is S.OPEN
     assert not outcome_unknown(refused, AMOUNT, False)
+    again = learn(refused, report(Report.CANCEL_ATTEMPTED, attempt=2))
+    assert state_of(again, AMOUNT, is_ioc=False) is S.PENDING_CANCEL
+    assert not outcome_unknown(again, AMOUNT, False)
 
 
 def test_cancelling_an_order_whose_place_reply_is_missing_stays_unknown(report: MakeReport) -> None:

@@ -122,6 +122,15 @@ def test_news_is_told_once(
     assert tracker.apply(accepted) == tracker.apply(fill()) == []
 
 
+def test_older_news_does_not_turn_the_time_back(
+    tracker: ClientOrderTracker, make_order: MakeOrder, report: MakeReport
+) -> None:
+    tracker.start(make_order())
+    tracker.apply(report(Report.ACCEPTED, client_order_id="mine", ts_ns=20))
+    tracker.apply(report(Report.CANCELLED, client_order_id="mine", ts_ns=15))
+    assert tracker["mine"].updated_ts_ns == 20
+
+
 def test_reports_before_the_reply_match_by_the_venue_twin_of_our_id(
     tracker: ClientOrderTracker, make_order: MakeOrder, fill: MakeFill
 ) -> None:
@@ -206,6 +215,7 @@ def test_done_orders_stay_for_late_news_but_not_for_ever(make_order: MakeOrder, 
     for name in "abc":
         tracker.apply(report(Report.CANCELLED, client_order_id=name, exchange_order_id=name))
     assert "a" not in tracker
+    assert "b" in tracker
     assert tracker.by_exchange_id("a") is tracker.by_venue_client_id("0xa") is None
     assert tracker.by_exchange_id("c") is tracker["c"]
     assert [order.client_order_id for order in tracker.open_orders()] == ["open"]

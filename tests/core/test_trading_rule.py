@@ -140,6 +140,7 @@ def test_notional_bounds(btc: TradingRule) -> None:
         btc.check_notional(Decimal(1_000), Decimal(60_000), is_market=True)
     with pytest.raises(OrderRefused, match="above the maximum 300000000"):
         btc.check_notional(Decimal(10_000), Decimal(60_000), is_market=False)
+    btc.check_notional(Decimal(500), Decimal(60_000), is_market=True)
     DYDX.check_notional(Decimal(10**9), Decimal(60_000), is_market=True)
 
 
