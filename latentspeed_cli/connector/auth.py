@@ -9,8 +9,10 @@ class Auth(Protocol):
     """Holds one key and signs a closed list of actions for one network.
 
     signer: the address of the key. account: the address it acts for (equal to signer, or the master, sub-account or
-    vault). The key appears in no repr, error or log.
+    vault). master: the account that may do everything; signer is equal to it when the key is a master key. The key
+    appears in no repr, error or log.
     """
 
     signer: str
     account: str
+    master: str

@@ -45,7 +45,8 @@ class Ledger:
         """Write down what is new in `news`, tell the tracker, and publish what follows.
 
         of: the order that a reply or a query was about; news of another one is left out. Reports that fit no order are
-        kept by the tracker alone; fills that fit none are written down too. Raises JournalError; then nothing was told.
+        kept by the tracker alone; fills that fit none are written down too. What concerns an order of another program
+        that we were not told to touch stays in memory. Raises JournalError; then nothing was told.
         """
         by_order: dict[str | None, list[News]] = {}
         for item in news:
@@ -61,7 +62,11 @@ class Ledger:
                     by_order.setdefault(known.client_order_id, []).append(stamped)
         events: list[Event] = []
         for client_order_id, items in by_order.items():
-            written = items if client_order_id else [item for item in items if isinstance(item, TradeUpdate)]
+            written = items
+            if client_order_id is None:
+                written = [item for item in items if isinstance(item, TradeUpdate)]
+            elif self._is_strange(client_order_id):
+                written = []
             if written:
                 self.journal.record(written, kind=kind, client_order_id=client_order_id)
             for item in items:
@@ -106,6 +111,23 @@ class Ledger:
         if found is None:
             found = self._from_journal(item)
         return found
+
+    def refuse(self, order: InFlightOrder, error: LatentspeedError) -> None:
+        """An order that was tracked and never came as far as the journal: it failed, and only memory knows."""
+        evidence = Evidence(kind="never_sent", ts_ns=self.clock.now_ns(), detail=str(error))
+        update = OrderUpdate(
+            report=Report.FAILED,
+            trading_pair=order.trading_pair,
+            ts_ns=evidence.ts_ns,
+            client_order_id=order.client_order_id,
+            attempt=0,
+            reason=str(error),
+            evidence=evidence,
+        )
+        self.listeners.publish(self.tracker.apply(update))
+
+    def _is_strange(self, client_order_id: str) -> bool:
+        return self.tracker[client_order_id].is_external and self.journal.order(client_order_id) is None
 
     def _from_journal(self, item: News) -> InFlightOrder | None:
         for text in (item.client_order_id, item.venue_client_id, item.exchange_order_id):

@@ -51,8 +51,8 @@ class OrderJournal(Protocol):
         """Append news; what is known already is not written again."""
         ...
 
-    def adopt(self, order: InFlightOrder) -> object:
-        """Take up an order that was found at the venue."""
+    def adopt(self, order: InFlightOrder) -> InFlightOrder:
+        """Take up an order that was found at the venue. The order as known afterwards."""
         ...
 
     def order(self, client_order_id: str) -> InFlightOrder | None: ...
@@ -70,8 +70,8 @@ class OrderJournal(Protocol):
         limit: int | None = None,
     ) -> Sequence[InFlightOrder]: ...
 
-    def lease_ns(self, client_order_id: str) -> int | None:
-        """Until when only the writer of the order's latest attempt may say what became of it; Unix nanoseconds."""
+    def submit_deadline_ns(self, client_order_id: str) -> int:
+        """Until when only the writer of the order's latest attempt may say what became of it; 0 without an attempt."""
         ...
 
     def signer_of(self, client_order_id: str) -> str | None:

@@ -14,7 +14,7 @@ from ..core.flow import Flow
 from ..core.market_data import Candle, MarketContext, OrderBookSnapshot, PublicTrade
 from ..core.pricing import MAX_BOOK_AGE_S, BookTop
 from ..core.reports import OrderUpdate, TradeUpdate
-from ..core.symbols import Market, SymbolMap
+from ..core.symbols import Market
 from ..errors import (
     LatentspeedError,
     OrderRefused,
@@ -126,14 +126,14 @@ class Reader:
     async def book(self, trading_pair: str) -> OrderBookSnapshot:
         await self.markets()
         book = await self.ask(lambda: self._flows.book_flow(trading_pair))
-        self.note_book(book, received_ns=self._parts.clock.now_ns())
+        self.note_top(trading_pair, BookTop.of(book, received_ns=self._parts.clock.now_ns()))
         return book
 
-    def note_book(self, book: OrderBookSnapshot, *, received_ns: int) -> None:
-        """A book was read or streamed: its top may serve as a reference for the next two seconds."""
-        self._tops[book.trading_pair] = BookTop.of(book, received_ns=received_ns)
+    def note_top(self, trading_pair: str, top: BookTop) -> None:
+        """A book was read or streamed: its top may serve as a reference for a moment."""
+        self._tops[trading_pair] = top
 
-    def drop_books(self) -> None:
+    def drop_tops(self) -> None:
         """A stream broke: what it told is not to be relied on."""
         self._tops.clear()
 
@@ -178,7 +178,3 @@ class Reader:
     async def check_identity(self) -> None:
         """Raises AuthRejected when the key may not act for the account."""
         await self.ask(self._flows.identity_flow)
-
-    @property
-    def symbols(self) -> SymbolMap:
-        return self._flows.symbols

@@ -62,6 +62,10 @@ class Reconciler:
         order = await self._read_status(order)
         return order if order.state is OrderState.FAILED else await self.read_fills(order)
 
+    async def try_refresh(self, order: InFlightOrder) -> InFlightOrder:
+        """The same, or the order as it is known when the venue cannot be asked."""
+        return await self._try("order", partial(self.refresh, order)) or self._ledger.tracker[order.client_order_id]
+
     async def read_fills(self, order: InFlightOrder) -> InFlightOrder:
         """Read the account's fills since the order was made; those of other known orders are news as well."""
         ledger = self._ledger
@@ -158,8 +162,7 @@ class Reconciler:
         clock, journal = self._parts.clock, self._parts.journal
         deadline_ns = clock.now_ns() + int(timeout_s * NS_PER_S)
         while is_undecided(order) and not order.outcome_unknown:
-            lease_ns = journal.lease_ns(order.client_order_id)
-            if lease_ns is None or clock.now_ns() >= min(lease_ns, deadline_ns):
+            if clock.now_ns() >= min(journal.submit_deadline_ns(order.client_order_id), deadline_ns):
                 break
             await asyncio.sleep(LEASE_POLL_S)
             order = self._ledger.reload(order.client_order_id) or order

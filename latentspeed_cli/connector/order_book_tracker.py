@@ -1,0 +1,117 @@
+"""OrderBookTracker: keeps books from a public stream, and passes on what may be relied on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+
+from ..clock import NS_PER_S, Clock
+from ..core.market_data import OrderBookDiff, OrderBookSnapshot
+from ..core.order_book import BookChange, BookProblem, OrderBook
+from ..core.pricing import BookTop
+from ..errors import ProtocolError
+from .reader import Reader
+from .streams import Channel, Control, ControlKind, DataSource, SnapshotEnd, StreamTransport
+
+log = logging.getLogger(__name__)
+
+STALE_AFTER_NS = 60 * NS_PER_S
+_BREAKS = frozenset({ControlKind.RECONNECTED, ControlKind.STALE, ControlKind.CLOSED, ControlKind.GAP})
+
+
+class OrderBookTracker:
+    """Books by trading pair, as one public stream tells them.
+
+    A crossed or empty book is never passed on: a GAP control names it, once until it is good again. After a gap or a
+    lost connection the books of the affected markets are dropped until the next snapshot.
+    """
+
+    def __init__(self, source: DataSource, transport: StreamTransport, reader: Reader, clock: Clock) -> None:
+        self._source = source
+        self._transport = transport
+        self._reader = reader
+        self._clock = clock
+        self._books: dict[str, OrderBook] = {}
+        self._bad: set[str] = set()
+        self._is_connected = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Connected, and every book that was heard of can be relied on."""
+        return self._is_connected and not self._bad
+
+    def top(self, trading_pair: str) -> BookTop | None:
+        """The top of a book that can be relied on, or None."""
+        book = self._books.get(trading_pair)
+        if book is None or self._problem(book) is not None:
+            return None
+        return book.top()
+
+    async def run(self, channels: Sequence[Channel], trading_pairs: Sequence[str]) -> AsyncIterator[object]:
+        """Items of the channels and Controls, for as long as the caller asks. Raises what the transport raises."""
+        subscriptions = self._source.subscriptions(channels, trading_pairs)
+        async for item in self._transport.run(self._source, subscriptions):
+            for passed in self._take(item):
+                yield passed
+
+    def _take(self, item: object) -> Sequence[object]:
+        if isinstance(item, OrderBookSnapshot | OrderBookDiff):
+            return self._take_book(item)
+        if isinstance(item, SnapshotEnd):
+            return (
+                Control(
+                    kind=ControlKind.SNAPSHOT,
+                    ts_ns=self._clock.now_ns(),
+                    channel=item.channel,
+                    trading_pair=item.trading_pair,
+                ),
+            )
+        if isinstance(item, Control):
+            self._note(item)
+        return (item,)
+
+    def _take_book(self, item: OrderBookSnapshot | OrderBookDiff) -> Sequence[object]:
+        now_ns = self._clock.now_ns()
+        book = self._books.setdefault(item.trading_pair, OrderBook(item.trading_pair))
+        try:
+            if isinstance(item, OrderBookSnapshot):
+                change = book.apply_snapshot(item, received_ns=now_ns)
+            else:
+                change = book.apply_diff(item, received_ns=now_ns)
+        except ProtocolError as error:  # one bad message costs its book, not the stream
+            log.warning("a message about a book makes no sense", extra={"error": str(error)})
+            book.drop()
+            change = BookChange.GAP
+        if change is BookChange.OLD:
+            return ()
+        problem = BookProblem.MISSING if change is BookChange.GAP else self._problem(book)
+        if problem is None:
+            self._bad.discard(item.trading_pair)
+            self._reader.note_top(item.trading_pair, book.top())
+            return (book.snapshot(),)
+        if item.trading_pair in self._bad:
+            return ()
+        self._bad.add(item.trading_pair)
+        return (
+            Control(
+                kind=ControlKind.GAP,
+                ts_ns=now_ns,
+                channel=Channel.BOOK,
+                trading_pair=item.trading_pair,
+                detail=f"the book is {problem.value}",
+            ),
+        )
+
+    def _note(self, control: Control) -> None:
+        if control.kind in (ControlKind.CONNECTED, ControlKind.RECONNECTED):
+            self._is_connected = True
+        elif control.kind is ControlKind.CLOSED:
+            self._is_connected = False
+        if control.kind in _BREAKS and control.channel in (None, Channel.BOOK):
+            self._reader.drop_tops()
+            for trading_pair, book in self._books.items():
+                if control.trading_pair in (None, trading_pair):
+                    book.drop()
+
+    def _problem(self, book: OrderBook) -> BookProblem | None:
+        return book.problem(now_ns=self._clock.now_ns(), stale_after_ns=STALE_AFTER_NS)

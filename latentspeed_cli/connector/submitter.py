@@ -1,0 +1,158 @@
+"""Submitter: drafts become durable in group commits, then leave, each once. What the reply proves is written down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import msgspec
+
+from ..core.drafts import RATE_LIMITED, Begun, Draft
+from ..core.flow import Flow, Request
+from ..core.in_flight_order import InFlightOrder
+from ..core.reports import OrderUpdate, Report
+from ..errors import ConnectFailed, LatentspeedError, OutcomeUnknown, RateLimited, VenueError
+from .drive import drive
+from .ledger import Ledger
+from .parts import Parts
+from .reconciler import Reconciler, is_undecided
+from .venue import VenueFlows
+
+log = logging.getLogger(__name__)
+
+MAX_BATCH = 100
+# The share of an order's time in which its reply must come; the rest is for finding out when it does not.
+REPLY_SHARE = 0.6
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one attempt. refusal: why it definitely failed."""
+
+    order: InFlightOrder
+    refusal: LatentspeedError | None = None
+
+
+class _Waiting(msgspec.Struct, eq=False):
+    draft: Draft
+    begun: asyncio.Future[Begun]
+
+
+class Submitter:
+    """`begin` waits for the disk, `send` for the venue. `run` is the one task that writes drafts."""
+
+    def __init__(self, flows: VenueFlows, parts: Parts, ledger: Ledger, reconciler: Reconciler) -> None:
+        self._flows = flows
+        self._parts = parts
+        self._ledger = ledger
+        self._reconciler = reconciler
+        self._waiting: list[_Waiting] = []
+        self._wake = asyncio.Event()
+        self._conversations: dict[str, tuple[Flow[OrderUpdate], Request]] = {}
+        self._build_failed = False
+        self.commits_total = 0
+
+    async def begin(self, order: InFlightOrder, *, signer: str, submit_deadline_ns: int) -> Begun:
+        """Make the intent and the first attempt of `order` durable, together with whatever else is waiting.
+
+        Raises JournalError, AccountBusy, and what the venue's encoding raises; then nothing was written.
+        """
+        draft = Draft(order=order, signer=signer, submit_deadline_ns=submit_deadline_ns, build=self._build)
+        waiting = _Waiting(draft, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._wake.set()
+        try:
+            return await waiting.begun
+        except asyncio.CancelledError:
+            if waiting.begun.done() and not waiting.begun.cancelled():
+                self._never_sent(waiting.begun.result())
+            raise
+
+    async def run(self) -> None:
+        """Write what is waiting, for as long as the connector lives."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+                self._commit([waiting for waiting in batch if not waiting.begun.done()])
+
+    async def send(self, order: InFlightOrder, *, deadline: float) -> Sent:
+        """Send the attempt that `begin` made durable, and settle what becomes of it before `deadline` (loop time).
+
+        Raises JournalError only. When this task is cancelled the attempt is noted as unknown: its bytes may have left.
+        """
+        loop = asyncio.get_running_loop()
+        flow, request = self._conversations.pop(order.client_order_id)
+        reply_by = loop.time() + max(deadline - loop.time(), 0.0) * REPLY_SHARE
+        try:
+            async with asyncio.timeout_at(reply_by):
+                update = await drive(self._parts.http, flow, first=request)
+        except asyncio.CancelledError:
+            self._ledger.report(order, Report.UNKNOWN, kind="reply", reason="this run was stopped")
+            raise
+        except ConnectFailed as error:
+            return Sent(order=self._ledger.fail(order, "never_sent", str(error), kind="reply"), refusal=error)
+        except RateLimited as error:
+            detail = f"{RATE_LIMITED}: {error}"
+            return Sent(order=self._ledger.fail(order, "venue_reply", detail, kind="reply"), refusal=error)
+        except VenueError as error:
+            return Sent(order=self._ledger.fail(order, "venue_reply", str(error), kind="reply"), refusal=error)
+        except (OutcomeUnknown, TimeoutError) as error:
+            reason = str(error) or "the venue did not answer in time"
+            order = self._ledger.report(order, Report.UNKNOWN, kind="reply", reason=reason)
+            order = await self._reconciler.resolve(order, deadline=deadline)
+        else:
+            self._ledger.record([update], kind="reply", of=order)
+            order = self._ledger.tracker[order.client_order_id]
+        if not is_undecided(order) and not order.fills_complete:
+            order = await self._complete_fills(order, deadline)
+        return Sent(order=order)
+
+    async def _complete_fills(self, order: InFlightOrder, deadline: float) -> InFlightOrder:
+        """A reply that tells of fills is followed by reading them: fees and average come from nowhere else."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._reconciler.complete_fills(order)
+        except TimeoutError:
+            return self._ledger.tracker[order.client_order_id]
+
+    # The commit
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        if not batch:
+            return
+        self._build_failed = False
+        try:
+            begun = self._parts.journal.begin([waiting.draft for waiting in batch])
+        except Exception as error:  # whatever it is belongs to those who wait for it, and must not end this task
+            if self._build_failed and len(batch) > 1:
+                for waiting in batch:  # one draft cannot be encoded: the others must not suffer for it
+                    self._commit([waiting])
+                return
+            for waiting in batch:
+                self._conversations.pop(waiting.draft.order.client_order_id, None)
+                waiting.begun.set_exception(error)
+            return
+        self.commits_total += 1
+        for waiting, result in zip(batch, begun, strict=True):
+            if result.fresh:
+                self._ledger.start(result.order)
+            else:
+                self._conversations.pop(waiting.draft.order.client_order_id, None)
+            waiting.begun.set_result(result)
+
+    def _build(self, order: InFlightOrder) -> bytes:
+        """The exact bytes of an attempt, signed once; the conversation waits at its first request."""
+        flow = self._flows.place_flow(order)
+        try:
+            request = next(flow)
+        except BaseException:
+            self._build_failed = True
+            raise
+        self._conversations[order.client_order_id] = (flow, request)
+        return request.body
+
+    def _never_sent(self, begun: Begun) -> None:
+        self._conversations.pop(begun.order.client_order_id, None)
+        if begun.fresh:
+            self._ledger.fail(begun.order, "never_sent", "this run was stopped before it sent the order", kind="proof")

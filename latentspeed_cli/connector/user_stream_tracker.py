@@ -1,0 +1,167 @@
+"""UserStreamTracker: private news into the ledger as it arrives, and what was missed fetched after every connect.
+
+The order on every socket: all acknowledgements (CONNECTED, RECONNECTED), then open orders and fills since the last
+news minus an overlap, then BACKFILLED, then live. Fills are passed on once, whichever way they came.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+
+from ..clock import Clock
+from ..core.in_flight_order import InFlightOrder
+from ..core.order_state import Facts
+from ..core.reports import OrderUpdate, TradeUpdate
+from ..errors import LatentspeedError, StreamLost
+from .finder import Finder
+from .ledger import Ledger
+from .reader import Reader
+from .reconciler import OVERLAP_NS, Reconciler
+from .streams import Channel, Control, ControlKind, DataSource, SnapshotEnd, StreamTransport
+
+log = logging.getLogger(__name__)
+
+MAX_SEEN_FILLS = 20_000
+MAX_SHOWN_ORDERS = 10_000
+PRIVATE = frozenset({Channel.ORDERS, Channel.FILLS, Channel.POSITIONS, Channel.BALANCES, Channel.EVENTS})
+_STATE_CHANNELS = (Channel.ORDERS, Channel.FILLS)
+
+
+class UserStreamTracker:
+    """One private stream of one account. `run` it once."""
+
+    def __init__(
+        self,
+        source: DataSource,
+        transport: StreamTransport,
+        reader: Reader,
+        ledger: Ledger,
+        reconciler: Reconciler,
+        finder: Finder,
+        clock: Clock,
+    ) -> None:
+        self._source = source
+        self._transport = transport
+        self._reader = reader
+        self._ledger = ledger
+        self._reconciler = reconciler
+        self._finder = finder
+        self._clock = clock
+        self._seen_fills: dict[str, None] = {}
+        self._shown: dict[str, Facts] = {}
+        self._since_ns = 0
+        self._last_news_ns = 0
+        self._snapshot_read = False
+        self.is_ready = False
+
+    async def run(
+        self, channels: Sequence[Channel], trading_pairs: Sequence[str] = (), *, since_ns: int | None = None
+    ) -> AsyncIterator[object]:
+        """News of `channels`, all markets or the given ones, and Controls.
+
+        ORDERS gives InFlightOrders, whenever what is known about one grew, and at the start those that are open; FILLS
+        gives TradeUpdates, each once; other channels what the source decodes. since_ns: give fills from this venue
+        time on; None is from now on. Raises StreamLost when what was missed cannot be fetched, and what the transport
+        raises.
+        """
+        await self._reader.markets()
+        now_ns = self._clock.now_ns()
+        self._since_ns = now_ns if since_ns is None else since_ns
+        self._last_news_ns = min(self._since_ns, now_ns)
+        wanted = frozenset(channels)
+        subscribed = tuple(dict.fromkeys((*_STATE_CHANNELS, *channels)))
+        pairs = frozenset(trading_pairs)
+        async for item in self._transport.run(self._source, self._source.subscriptions(subscribed, trading_pairs)):
+            async for news in self._take(item):
+                if _is_wanted(news, wanted, pairs):
+                    yield news
+
+    async def _take(self, item: object) -> AsyncIterator[object]:
+        if isinstance(item, Control):
+            if item.kind in (ControlKind.STALE, ControlKind.CLOSED):
+                self.is_ready = False
+            yield item
+            if item.kind in (ControlKind.CONNECTED, ControlKind.RECONNECTED):
+                async for news in self._backfill():
+                    yield news
+        elif isinstance(item, SnapshotEnd):
+            self._snapshot_read = self._snapshot_read or item.channel is Channel.FILLS
+            yield Control(kind=ControlKind.SNAPSHOT, ts_ns=self._clock.now_ns(), channel=item.channel)
+        elif isinstance(item, OrderUpdate | TradeUpdate):
+            self._last_news_ns = max(self._last_news_ns, item.ts_ns)
+            for news in self._learn([item], live=self._snapshot_read):
+                yield news
+        else:
+            yield item
+
+    async def _backfill(self) -> AsyncIterator[object]:
+        """Ask for everything that may have been missed since the last news."""
+        since_ns = max(self._last_news_ns - OVERLAP_NS, 0)
+        try:
+            open_orders = await self._reader.open_orders()
+            fills = await self._reader.fills(since_ns)
+            for news in self._learn([*fills, *open_orders], live=False):
+                yield news
+            for order in self._missing(open_orders):
+                for news in self._changed([await self._reconciler.refresh(order)]):
+                    yield news
+        except LatentspeedError as error:
+            raise StreamLost(f"what was missed could not be fetched: {error}", hint="start the stream again") from error
+        self.is_ready = True
+        now_ns = self._clock.now_ns()
+        yield Control(kind=ControlKind.BACKFILLED, ts_ns=now_ns, since_ns=since_ns)
+
+    def _missing(self, open_orders: Sequence[OrderUpdate]) -> list[InFlightOrder]:
+        """Orders that we believed open and the venue does not list: each has to be asked for."""
+        listed = {update.exchange_order_id for update in open_orders}
+        return [
+            order
+            for order in self._ledger.tracker.open_orders()
+            if order.exchange_order_id is not None and order.exchange_order_id not in listed
+        ]
+
+    def _learn(self, items: Sequence[OrderUpdate | TradeUpdate], *, live: bool) -> Iterator[object]:
+        """Write news down, and pass on what is news to the reader of this stream.
+
+        live: not part of a snapshot or a backfill, so it happened just now, whatever its time says.
+        """
+        for item in items:
+            order = self._ledger.match(item)
+            if order is None and isinstance(item, OrderUpdate):
+                order = self._finder.take_up([item])
+            self._ledger.record([item])
+            if isinstance(item, TradeUpdate) and self._is_first(item) and (live or item.ts_ns >= self._since_ns):
+                yield self._finder.named([item])[0]
+            if order is not None:
+                yield from self._changed([self._ledger.tracker[order.client_order_id]])
+
+    def _changed(self, orders: Iterable[InFlightOrder]) -> Iterator[InFlightOrder]:
+        """Orders of which more is known than when they were last passed on."""
+        for order in orders:
+            if self._shown.pop(order.client_order_id, None) != order.facts:
+                yield order
+            self._shown[order.client_order_id] = order.facts
+            if len(self._shown) > MAX_SHOWN_ORDERS:
+                del self._shown[next(iter(self._shown))]
+
+    def _is_first(self, fill: TradeUpdate) -> bool:
+        if fill.fill_id in self._seen_fills:
+            return False
+        if len(self._seen_fills) >= MAX_SEEN_FILLS:
+            del self._seen_fills[next(iter(self._seen_fills))]
+        self._seen_fills[fill.fill_id] = None
+        return True
+
+
+def _is_wanted(news: object, channels: frozenset[Channel], pairs: frozenset[str]) -> bool:
+    if isinstance(news, Control):
+        return news.channel is None or news.channel in channels
+    trading_pair = getattr(news, "trading_pair", None)
+    if pairs and trading_pair is not None and trading_pair not in pairs:
+        return False
+    if isinstance(news, InFlightOrder):
+        return Channel.ORDERS in channels
+    if isinstance(news, TradeUpdate):
+        return Channel.FILLS in channels
+    return True
