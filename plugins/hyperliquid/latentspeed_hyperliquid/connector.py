@@ -6,7 +6,8 @@ from collections.abc import Generator, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from latentspeed_cli.connector.venue import FenceVerdict, Markets, VenueFlows
+from latentspeed_cli.connector.perpetual import PerpetualDerivativeBase
+from latentspeed_cli.connector.venue import FenceVerdict, Markets
 from latentspeed_cli.core.account import AccountState
 from latentspeed_cli.core.flow import Flow, Reply, Request
 from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
@@ -17,7 +18,6 @@ from latentspeed_cli.core.types import OrderType, TimeInForce
 from latentspeed_cli.errors import AuthRejected, CredentialError, OrderRefused, ProtocolError
 
 from . import decode, encode, markets
-from .config import HyperliquidConfig
 from .constants import CANDLE_INTERVALS, CANDLES_PAGE, FILLS_PAGE, MAX_PAGES, VENUE
 from .payloads import (
     ActiveAssetData,
@@ -39,8 +39,6 @@ from .payloads import (
 from .web_utils import HyperliquidWebUtils
 
 if TYPE_CHECKING:
-    from latentspeed_cli.connector.parts import Parts
-
     from .auth import HyperliquidAuth
 
 NS_PER_MS = decode.NS_PER_MS
@@ -48,7 +46,7 @@ NS_PER_MS = decode.NS_PER_MS
 _IMMEDIATE_TIFS = frozenset({"Ioc", "FrontendMarket", "LiquidationMarket"})
 
 
-class HyperliquidPerpetual(VenueFlows):
+class HyperliquidPerpetual(PerpetualDerivativeBase):
     """Perpetual markets of Hyperliquid's own dex.
 
     Reads need an account's address, never a key. Changes are signed by `auth` for its account, or for its vault.
@@ -56,9 +54,6 @@ class HyperliquidPerpetual(VenueFlows):
 
     auth: HyperliquidAuth | None
     web_utils: HyperliquidWebUtils
-
-    def __init__(self, config: HyperliquidConfig, parts: Parts) -> None:
-        super().__init__()
 
     # Ids and rules
 

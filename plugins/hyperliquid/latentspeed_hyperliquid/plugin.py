@@ -80,10 +80,10 @@ def latentspeed_user_stream_data_source(
 
 
 @hookimpl
-def latentspeed_connector(config: HyperliquidConfig, parts: Parts) -> HyperliquidPerpetual:
+def latentspeed_connector(parts: Parts) -> HyperliquidPerpetual:
     from .connector import HyperliquidPerpetual
 
-    return HyperliquidPerpetual(config, parts)
+    return HyperliquidPerpetual(parts)
 
 
 @hookimpl

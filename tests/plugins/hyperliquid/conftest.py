@@ -16,7 +16,9 @@ from latentspeed_hyperliquid.markets import markets, perp_markets
 from latentspeed_hyperliquid.payloads import Asset, Meta
 from latentspeed_hyperliquid.web_utils import HyperliquidWebUtils
 
+from latentspeed_cli.connector.parts import Parts
 from latentspeed_cli.core.flow import Reply, Request
+from latentspeed_cli.core.guards import Guards
 from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.order_state import Facts
 from latentspeed_cli.core.symbols import SymbolMap
@@ -98,13 +100,34 @@ def connector(symbols: SymbolMap) -> HyperliquidPerpetual:
     return connector_for(HyperliquidConfig(network="testnet", key=Key(K1)), symbols)
 
 
+class Untouched:
+    """A part that the flows must not use: constructing a connector and walking its flows performs no I/O."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"a flow reached for {name}")
+
+
 def connector_for(config: HyperliquidConfig, symbols: SymbolMap) -> HyperliquidPerpetual:
-    """A connector whose flows can be walked; it owns no transport and no journal."""
-    made = HyperliquidPerpetual.__new__(HyperliquidPerpetual)
-    made.auth = None if config.key is None else HyperliquidAuth(config)
-    made.web_utils = HyperliquidWebUtils(config)
+    """A connector whose flows can be walked; its transport, journal and clock are out of reach."""
+    auth = None if config.key is None else HyperliquidAuth(config)
+    nothing: Any = Untouched()
+    parts = Parts(
+        venue="hyperliquid",
+        network=config.network,
+        account=config.vault or config.account if auth is None else auth.account,
+        auth=auth,
+        web_utils=HyperliquidWebUtils(config),
+        http=nothing,
+        streams=nothing,
+        order_book_source=nothing,
+        user_stream_source=nothing,
+        journal=nothing,
+        clock=nothing,
+        entropy=nothing,
+        guards=Guards(),
+    )
+    made = HyperliquidPerpetual(parts)
     made.symbols = symbols
-    made.account = made.auth.account if made.auth is not None else config.vault or config.account
     return made
 
 
