@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +18,7 @@ import msgspec
 
 from .core.decimals import parse
 from .core.guards import Guards
-from .errors import ConfigError, GuardRefused, JournalError, UsageError
+from .errors import ConfigError, GuardRefused, JournalError, OrderRefused, UsageError
 from .keys import KeySource
 
 APP = "latentspeed"
@@ -27,6 +28,7 @@ DEFAULT_VENUE = "hyperliquid"
 DEFAULT_NETWORK = "sandbox"
 DEFAULT_TIMEOUT_S = 15.0
 MAX_CONFIG_BYTES = 1024 * 1024
+MAX_INPUT_BYTES = 16 * 1024 * 1024
 _VENUE = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)?", re.ASCII)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -131,6 +133,21 @@ def ensure_folder(path: Path) -> Path:
     if not usable:
         raise JournalError(f"folder {path} is not writable", hint="set LATENTSPEED_STATE_DIR")
     return path
+
+
+def read_input(name: str) -> bytes:
+    """The bytes of a file a command was given, or of stdin for "-". Raises OrderRefused (3): nothing was sent."""
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
+        else:
+            with Path(name).expanduser().open("rb") as file:
+                data = file.read(MAX_INPUT_BYTES + 1)
+    except (OSError, AttributeError) as error:  # stdin may be closed, and is None then
+        raise OrderRefused(f"{name} cannot be read: {getattr(error, 'strerror', None) or 'it is closed'}") from None
+    if len(data) > MAX_INPUT_BYTES:
+        raise OrderRefused(f"{name} is larger than {MAX_INPUT_BYTES // 1024 // 1024} MB")
+    return data
 
 
 def parse_duration(text: str, what: str) -> float:

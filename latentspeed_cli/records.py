@@ -426,7 +426,7 @@ def order_record(
 ) -> OrderRecord:
     """The record of an order. outcome None: what its facts say became of its last attempt."""
     facts, state = order.facts, order.state
-    undecided = is_undecided(order)
+    undecided = order.outcome_unknown or order.state is OrderState.PENDING_SUBMIT
     may_be_live = order.may_be_live
     if outcome == "dry_run":
         undecided = may_be_live = False
@@ -471,11 +471,6 @@ def order_record(
         updated_ts_iso=clock.iso(order.updated_ts_ns or order.created_ts_ns),
         request=None if request is None else dict(request),
     )
-
-
-def is_undecided(order: InFlightOrder) -> bool:
-    """Whether a request about this order was sent and nobody knows yet what became of it."""
-    return order.outcome_unknown or order.state is OrderState.PENDING_SUBMIT
 
 
 def _outcome(order: InFlightOrder) -> Outcome:

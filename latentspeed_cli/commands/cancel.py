@@ -1,0 +1,224 @@
+"""`cancel`: end orders by id, or all that match; then report what each one is, as it was read afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from ..clock import NS_PER_S, SystemClock
+from ..config import check_may_change, parse_duration
+from ..core.ids import check_client_order_id
+from ..core.types import TradeType
+from ..errors import (
+    Exit,
+    GuardRefused,
+    IdConflict,
+    LatentspeedError,
+    OrderNotFound,
+    OutcomeUnknown,
+    UsageError,
+)
+from ..records import ErrorRecord, OrderList, OrderRecord, ResultList, error_record, order_record
+from .call import of
+from .grammar import VerbCommand, verb_app
+from .outcome import Partial, is_undecided, of_many
+from .words import side_of
+
+if TYPE_CHECKING:
+    from ..connector.perpetual import PerpetualDerivativeBase
+    from ..core.in_flight_order import InFlightOrder
+    from .call import Call
+
+app = verb_app()
+
+AT_ONCE = 20  # orders that are cancelled at the same time
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one order that was to be cancelled."""
+
+    record: OrderRecord | ErrorRecord
+    error: LatentspeedError | None
+
+    @property
+    def end(self) -> Exit:
+        return self.error.exit if self.error else Exit.OK
+
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """Which orders `--all` means. older_than_s: by the time they were placed."""
+
+    trading_pair: str | None
+    side: TradeType | None
+    older_than_s: float | None
+
+
+@app.command(cls=VerbCommand)
+def cancel(
+    ctx: typer.Context,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Client id, a unique prefix of one, or venue id.")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All open orders that the filters leave.")] = False,
+    pair: Annotated[str | None, typer.Option(help="With --all: only this trading pair.")] = None,
+    side: Annotated[str | None, typer.Option(help="With --all: only buy or sell.")] = None,
+    older_than: Annotated[str | None, typer.Option(help="With --all: only orders older than this, as 10m.")] = None,
+    exchange_id: Annotated[str | None, typer.Option(help="The venue's id; with an ID, both must fit.")] = None,
+    external: Annotated[bool, typer.Option("--external", help="Also orders that were not placed from here.")] = False,
+    timeout: Annotated[str | None, typer.Option(help="How long to wait, 15s by default.")] = None,
+) -> Exit:
+    """Cancel orders and report what they are."""
+    call = of(ctx)
+    wanted = list(dict.fromkeys(ids or ()))
+    filters = Filters(
+        trading_pair=pair,
+        side=side_of(side),
+        older_than_s=None if older_than is None else parse_duration(older_than, "--older-than"),
+    )
+    if all_ and (wanted or exchange_id):
+        raise UsageError("--all does not go with ids")
+    if not all_ and (pair or side or older_than):
+        raise UsageError("--pair, --side and --older-than go with --all")
+    if not all_ and not wanted and exchange_id is None:
+        raise UsageError("which order?", hint="latentspeed cancel ID..., or --all")
+    if exchange_id is not None and len(wanted) > 1:
+        raise UsageError("--exchange-id goes with one ID at most")
+    for text in (*wanted, *([exchange_id] if exchange_id is not None else ())):
+        check_client_order_id(text)
+    call.options = {"timeout": timeout}
+    output = call.show_as(OrderRecord)
+    check_may_change(call.settings)
+    if all_:
+        return _told(call, call.run(_cancel_all(call, filters, external=external)))
+    if exchange_id is not None:
+        pairs: list[tuple[str, str | None]] = [(wanted[0], exchange_id)] if wanted else [(exchange_id, exchange_id)]
+    else:
+        pairs = [(text, None) for text in wanted]
+    ended = call.run(_cancel_ids(call, pairs, external=external))
+    if len(ended) > 1:
+        return _told(call, ended)
+    [only] = ended
+    if isinstance(only.record, OrderRecord):
+        output.show(only.record, ok=only.error is None)
+    if only.error is not None:
+        raise only.error
+    return Exit.OK
+
+
+def _told(call: Call, ended: list[Ended]) -> Exit:
+    """Show the records of many orders; the exit code speaks for all of them."""
+    end = of_many(item.end for item in ended)
+    orders = tuple(item.record for item in ended if isinstance(item.record, OrderRecord))
+    if len(orders) == len(ended):
+        call.output.show(OrderList(items=orders), ok=end is Exit.OK)
+    else:
+        call.output.show(ResultList(items=tuple(item.record for item in ended)), ok=end is Exit.OK)
+    if end is Exit.UNKNOWN:
+        raise OutcomeUnknown("at least one order may still be live", hint="latentspeed status, then cancel again")
+    if call.stopped is not None:
+        raise call.stopped("stopped by a signal")
+    if end is not Exit.OK:
+        failed = sum(item.end is not Exit.OK for item in ended)
+        raise Partial(f"{failed} of {len(ended)} orders are not as asked")
+    return Exit.OK
+
+
+async def _cancel_ids(call: Call, pairs: list[tuple[str, str | None]], *, external: bool) -> list[Ended]:
+    from ..session import open_connector
+
+    async with open_connector(call.settings, sign=True, notify=call.output.note) as connector:
+
+        async def one(text: str, exchange_id: str | None) -> Ended:
+            try:
+                order = await _find(connector, text, exchange_id, external=external)
+            except LatentspeedError as error:
+                return Ended(record=error_record(error), error=error)
+            return await _cancel_one(call, connector, order)
+
+        return await _each(call, [one(*pair) for pair in pairs])
+
+
+async def _cancel_all(call: Call, filters: Filters, *, external: bool) -> list[Ended]:
+    from ..session import open_connector
+
+    async with open_connector(call.settings, sign=True, notify=call.output.note) as connector:
+        now_ns = SystemClock().now_ns()
+        pair = None
+        if filters.trading_pair is not None:
+            pair = (await connector.markets()).symbols.find(filters.trading_pair).trading_pair
+        orders = [
+            order
+            for order in await connector.open_orders()
+            if (pair is None or order.trading_pair == pair)
+            and (filters.side is None or order.side is filters.side)
+            and (filters.older_than_s is None or now_ns - order.created_ts_ns >= filters.older_than_s * NS_PER_S)
+            and (external or not order.is_external)
+        ]
+        return await _each(call, [_cancel_one(call, connector, order) for order in orders])
+
+
+async def _find(
+    connector: PerpetualDerivativeBase, text: str, exchange_id: str | None, *, external: bool
+) -> InFlightOrder:
+    """The order that `text` names. Raises OrderNotFound, IdConflict, GuardRefused for one that is not ours."""
+    order = await connector.find(text)
+    if order is None and exchange_id is not None and exchange_id != text:
+        order = await connector.find(exchange_id)
+    if order is None:
+        raise OrderNotFound(f"no order is known as {text}, here or at the venue")
+    if exchange_id is not None and (order.exchange_order_id != exchange_id or not _bears(order, text)):
+        raise IdConflict(
+            f"{text} and exchange id {exchange_id} are not the same order", client_order_id=order.client_order_id
+        )
+    if order.is_external and not external:
+        raise GuardRefused(
+            f"order {text} was not placed from here", hint="say --external", client_order_id=order.client_order_id
+        )
+    return order
+
+
+def _bears(order: InFlightOrder, text: str) -> bool:
+    return order.exchange_order_id == text or order.client_order_id.startswith(text)
+
+
+async def _cancel_one(call: Call, connector: PerpetualDerivativeBase, order: InFlightOrder) -> Ended:
+    """Cancel one order. What happens before anything was sent is the order's end too, not the command's."""
+    try:
+        outcome = await connector.cancel(order, timeout_s=call.settings.timeout_s)
+    except asyncio.CancelledError:
+        order = connector.order(order.client_order_id) or order
+        if call.stopped is None:
+            raise
+        stopped: LatentspeedError = call.stopped("stopped by a signal", client_order_id=order.client_order_id)
+        if is_undecided(order):
+            stopped = OutcomeUnknown("stopped by a signal while the cancel's outcome is open")
+        return Ended(record=order_record(order), error=stopped)
+    except LatentspeedError as error:
+        error.client_order_id = error.client_order_id or order.client_order_id
+        return Ended(record=order_record(order, outcome="not_sent"), error=error)
+    return Ended(record=order_record(outcome.order, outcome=outcome.outcome), error=outcome.error)
+
+
+async def _each(call: Call, work: list[Coroutine[Any, Any, Ended]]) -> list[Ended]:
+    """All of `work`, some at a time, in their order. After a signal nothing new is begun."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def in_turn(one: Coroutine[Any, Any, Ended]) -> Ended:
+        try:
+            async with turns:
+                return await one
+        finally:
+            one.close()
+
+    tasks = [asyncio.create_task(in_turn(one)) for one in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except asyncio.CancelledError:
+        if call.stopped is None:
+            raise
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        return [item for item in ended if isinstance(item, Ended)]

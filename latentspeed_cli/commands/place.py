@@ -1,0 +1,165 @@
+"""`place`: argv -> OrderIntent -> the order's record and one exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..config import check_may_change, nearest
+from ..core.ids import check_client_order_id, new_client_order_id
+from ..core.in_flight_order import OrderIntent
+from ..entropy import SystemEntropy
+from ..errors import Exit, OutcomeUnknown, UsageError
+from ..records import OrderRecord, ResultList
+from . import batch
+from .call import of
+from .grammar import VerbCommand, verb_app
+from .intent import Words
+from .outcome import Partial, of_many
+from .placing import WAITS, How, Placed, Wait, place_one
+
+if TYPE_CHECKING:
+    from .call import Call
+
+app = verb_app()
+
+
+def _sides(ctx: object, args: object, incomplete: str) -> list[str]:
+    return ["buy", "sell"]
+
+
+def _types(ctx: object, args: object, incomplete: str) -> list[str]:
+    return ["limit", "market", "stop", "stop-limit", "take-profit", "take-profit-limit"]
+
+
+def _tifs(ctx: object, args: object, incomplete: str) -> list[str]:
+    return ["gtc", "ioc", "fok", "gtd"]
+
+
+def _waits(ctx: object, args: object, incomplete: str) -> list[str]:
+    return list(WAITS)
+
+
+@app.command(cls=VerbCommand)
+def place(
+    ctx: typer.Context,
+    side: Annotated[str | None, typer.Argument(help="buy or sell", autocompletion=_sides)] = None,
+    pair: Annotated[str | None, typer.Argument(help="Trading pair, such as BTC-USD.")] = None,
+    amount: Annotated[str | None, typer.Argument(help="In units of the base.")] = None,
+    price: Annotated[str | None, typer.Argument(help="A number, or mid-0.2%, best+1tick.")] = None,
+    amount_option: Annotated[str | None, typer.Option("--amount", help="The same as the argument.")] = None,
+    price_option: Annotated[str | None, typer.Option("--price", help="The same as the argument.")] = None,
+    notional: Annotated[str | None, typer.Option(help="Amount in units of the quote.")] = None,
+    trigger_price: Annotated[str | None, typer.Option(help="For stop and take-profit orders.")] = None,
+    type_: Annotated[
+        str | None, typer.Option("--type", help="limit (default), market, ...", autocompletion=_types)
+    ] = None,
+    tif: Annotated[str | None, typer.Option(help="gtc (default), ioc, fok, gtd", autocompletion=_tifs)] = None,
+    post_only: Annotated[bool, typer.Option("--post-only", help="Only rest, never take.")] = False,
+    reduce_only: Annotated[bool, typer.Option("--reduce-only", help="Only make a position smaller.")] = False,
+    expire: Annotated[str | None, typer.Option(help="End after this time, as 10m.")] = None,
+    slippage_bps: Annotated[str, typer.Option(help="Bound of a market order in basis points.")] = "50",
+    client_id: Annotated[str | None, typer.Option(help="Your id; the same command again sends nothing.")] = None,
+    wait: Annotated[str, typer.Option(help="ack, open, filled or done", autocompletion=_waits)] = "ack",
+    timeout: Annotated[str | None, typer.Option(help="How long to wait, 15s by default.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all, show the request, send nothing.")] = False,
+    max_notional: Annotated[str | None, typer.Option(help="Refuse an order worth more.")] = None,
+    price_band: Annotated[str | None, typer.Option(help="Refuse a price further from the market, in bps.")] = None,
+    despite_unknown: Annotated[
+        bool, typer.Option("--despite-unknown", help="Place although an order of this market and side is undecided.")
+    ] = False,
+    file: Annotated[str | None, typer.Option(help="Orders as JSON, one a line; - for stdin.")] = None,
+) -> Exit:
+    """Place one order and report what the venue said; or many, from a file."""
+    call = of(ctx)
+    target = _wait(wait)
+    words = None
+    if file is None:
+        words = Words(
+            side=_needed(side, "SIDE"),
+            pair=_needed(pair, "PAIR"),
+            amount=_one_of(amount, amount_option, "amount"),
+            price=_one_of(price, price_option, "price"),
+            notional=notional,
+            trigger_price=trigger_price,
+            type=type_,
+            tif=tif,
+            post_only=post_only,
+            reduce_only=reduce_only,
+            slippage_bps=slippage_bps,
+            expire=expire,
+            client_id=client_id,
+        )
+    elif (side, pair, amount, amount_option, notional, price, price_option, client_id) != (None,) * 8:
+        raise UsageError("with --file, orders are in the file and not on the command line")
+    intent = words.intent() if words else None
+    if client_id is not None:
+        check_client_order_id(client_id)
+    rows = batch.read(file) if file is not None else []
+    call.options = {"timeout": timeout, "max_notional": max_notional, "price_band": price_band}
+    output = call.show_as(OrderRecord)
+    settings = call.settings
+    check_may_change(settings)
+    if settings.network == "mainnet" and not dry_run:
+        call.confirm(f"Place {len(rows) or 'one'} order(s) on mainnet?")
+    how = How(wait=target, timeout_s=settings.timeout_s, dry_run=dry_run, despite_unknown=despite_unknown)
+    if intent is None:
+        return _place_many(call, rows, how)
+    if client_id is None:
+        client_id = new_client_order_id(SystemEntropy())
+        output.note(f"client order id {client_id}", client_order_id=client_id)
+    placed = call.run(_place(call, intent, client_id, how))
+    output.show(placed.record, ok=placed.error is None)
+    if placed.error is not None:
+        raise placed.error
+    return Exit.OK
+
+
+def _wait(word: str) -> Wait:
+    if word not in WAITS:
+        raise UsageError(f"--wait: {word[:60]!r} is not known", hint=nearest(word, WAITS))
+    return WAITS[word]
+
+
+def _needed(word: str | None, what: str) -> str:
+    if word is None:
+        raise UsageError(f"{what} is missing", hint="latentspeed place SIDE PAIR AMOUNT [PRICE]")
+    return word
+
+
+def _one_of(argument: str | None, option: str | None, what: str) -> str | None:
+    if argument is not None and option is not None:
+        raise UsageError(f"{what} is given twice, as an argument and as an option")
+    return argument if option is None else option
+
+
+async def _place(call: Call, intent: OrderIntent, client_order_id: str, how: How) -> Placed:
+    from ..session import open_connector
+
+    async with open_connector(call.settings, sign=True, notify=call.output.note) as connector:
+        return await place_one(call, connector, intent, client_order_id, how)
+
+
+def _place_many(call: Call, rows: list[batch.Row], how: How) -> Exit:
+    """Place the rows of a file. Each has its record on stdout; the exit code speaks for all of them."""
+    results = call.run(_place_rows(call, rows, how))
+    end = of_many(result.end for result in results)
+    call.output.show(ResultList(items=tuple(result.record for result in results)), ok=end is Exit.OK)
+    failed = sum(result.end is not Exit.OK for result in results)
+    if end is Exit.UNKNOWN:
+        raise OutcomeUnknown("the outcome of at least one order is not decided", hint="latentspeed status")
+    if call.stopped is not None:
+        raise call.stopped("stopped by a signal")
+    if end is not Exit.OK:
+        raise Partial(f"{failed} of {len(results)} orders are not as asked")
+    return Exit.OK
+
+
+async def _place_rows(call: Call, rows: list[batch.Row], how: How) -> list[batch.Result]:
+    if all(row.intent is None for row in rows):
+        return await batch.place_all(call, None, rows, how)
+    from ..session import open_connector
+
+    async with open_connector(call.settings, sign=True, notify=call.output.note) as connector:
+        return await batch.place_all(call, connector, rows, how)
