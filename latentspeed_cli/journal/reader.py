@@ -109,6 +109,11 @@ class JournalReader:
                 signer = body.signer
         return signer
 
+    def signer_of(self, client_order_id: str) -> str | None:
+        """Who signed its last attempt; None when there was none."""
+        with translated("reading an order"):
+            return self._tables.signer_of(client_order_id)
+
     def venue_client_id_taken(self, venue_client_id: str, *, venue: str, account: str) -> str | None:
         """The client order id of the account's order that has this id at the venue; None when it is free."""
         with translated("looking for an id"):

@@ -29,7 +29,7 @@ CREATE TABLE archived_facts (instance TEXT NOT NULL, seq INTEGER NOT NULL, ts_ns
   PRIMARY KEY (instance, seq));
 CREATE TABLE orders (number INTEGER PRIMARY KEY, client_order_id TEXT NOT NULL UNIQUE, trading_pair TEXT NOT NULL,
   side TEXT NOT NULL, state TEXT NOT NULL, undecided INTEGER NOT NULL, created_ts_ns INTEGER NOT NULL,
-  submit_deadline_ns INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL);
+  submit_deadline_ns INTEGER NOT NULL, signer TEXT, crc INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE INDEX orders_undecided ON orders (trading_pair, side) WHERE undecided = 1;
 CREATE TABLE venue_ids (venue TEXT NOT NULL, account TEXT NOT NULL, venue_client_id TEXT NOT NULL,
   client_order_id TEXT NOT NULL, PRIMARY KEY (venue_client_id, venue, account)) WITHOUT ROWID;

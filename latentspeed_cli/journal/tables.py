@@ -35,6 +35,11 @@ class Tables:
         found = self._execute("SELECT submit_deadline_ns FROM orders WHERE client_order_id = ?", (client_order_id,)).get
         return int(found or 0)
 
+    def signer_of(self, client_order_id: str) -> str | None:
+        """Who signed its last attempt; None when there was none."""
+        found: str | None = self._execute("SELECT signer FROM orders WHERE client_order_id = ?", (client_order_id,)).get
+        return found
+
     def holder_of(self, venue_client_id: str, *, venue: str, account: str) -> str | None:
         """The client order id of the order that has this id at the venue."""
         found: str | None = self._execute(
@@ -80,17 +85,17 @@ class Tables:
             self.put_nonce(body.signer, body.nonce)
         if now is None or now is before:
             return
-        deadline_ns = body.submit_deadline_ns if isinstance(body, Attempt) else None
+        attempt = body if isinstance(body, Attempt) else None
         if before is None:
-            self.insert(now, deadline_ns or 0)
+            self.insert(now, attempt)
         else:
-            self.update(before, now, deadline_ns)
+            self.update(before, now, attempt)
 
-    def insert(self, order: InFlightOrder, submit_deadline_ns: int) -> None:
-        """An order that was not there, with its ids and fills."""
+    def insert(self, order: InFlightOrder, attempt: Attempt | None) -> None:
+        """An order that was not there, with its ids and fills. attempt: its first one."""
         state, undecided, crc, body = _columns(order)
         self._execute(
-            "INSERT INTO orders VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO orders VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 order.client_order_id,
                 order.trading_pair,
@@ -98,7 +103,8 @@ class Tables:
                 state,
                 undecided,
                 order.created_ts_ns,
-                submit_deadline_ns,
+                0 if attempt is None else attempt.submit_deadline_ns,
+                None if attempt is None else attempt.signer,
                 crc,
                 body,
             ),
@@ -110,13 +116,17 @@ class Tables:
             )
         self._index(order, order.facts.exchange_order_ids, order.facts.fills.values())
 
-    def update(self, before: InFlightOrder, now: InFlightOrder, submit_deadline_ns: int | None) -> None:
-        """An order that has changed. submit_deadline_ns: of its new attempt, None when there is no new one."""
+    def update(self, before: InFlightOrder, now: InFlightOrder, attempt: Attempt | None) -> None:
+        """An order that has changed. attempt: the new one, if that is the change."""
         self._execute(
-            "UPDATE orders SET state = ?, undecided = ?, crc = ?, body = ?,"
-            " submit_deadline_ns = ifnull(?, submit_deadline_ns) WHERE client_order_id = ?",
-            (*_columns(now), submit_deadline_ns, now.client_order_id),
+            "UPDATE orders SET state = ?, undecided = ?, crc = ?, body = ? WHERE client_order_id = ?",
+            (*_columns(now), now.client_order_id),
         )
+        if attempt is not None:
+            self._execute(
+                "UPDATE orders SET submit_deadline_ns = ?, signer = ? WHERE client_order_id = ?",
+                (attempt.submit_deadline_ns, attempt.signer, now.client_order_id),
+            )
         known = before.facts.fills
         new_fills = [fill for fill_id, fill in now.facts.fills.items() if known.get(fill_id) != fill]
         self._index(now, now.facts.exchange_order_ids - before.facts.exchange_order_ids, new_fills)
