@@ -12,7 +12,7 @@ from ..core.in_flight_order import InFlightOrder
 from ..core.reports import TradeUpdate
 from ..core.types import OrderState, TradeType
 from ..errors import JournalError
-from .facts import ATTEMPT, GENESIS, Attempt, Fact, check_chain, decode_body, decode_fill
+from .facts import GENESIS, Fact, check_chain, decode_fill
 from .store import DERIVED, SCHEMA, translated
 from .tables import Tables, checked_order
 
@@ -99,15 +99,6 @@ class JournalReader:
         """When the lease of its last attempt ends; 0 when there was none."""
         with translated("reading an order"):
             return self._tables.submit_deadline_ns(client_order_id)
-
-    def signer_of(self, client_order_id: str) -> str | None:
-        """Who signed its last attempt; None when there was none."""
-        signer = None
-        for fact in self.facts(client_order_id):
-            body = decode_body(fact.kind, fact.body) if fact.kind == ATTEMPT else None
-            if isinstance(body, Attempt):
-                signer = body.signer
-        return signer
 
     def signer_of(self, client_order_id: str) -> str | None:
         """Who signed its last attempt; None when there was none."""
