@@ -162,11 +162,12 @@ class ConnectorBase(VenueFlows):
                 task.cancel()
             await group.__aexit__(None, None, None)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         assert self._group is not None
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def keep_up(self, trading_pairs: Sequence[str] = ()) -> None:
         """Follow the account's private stream, and the books of these markets, until stop: listeners hear at once.
@@ -263,7 +264,8 @@ class ConnectorBase(VenueFlows):
         """Submit an order and wait for what becomes of it.
 
         Raises what prevented it as long as nothing was sent. Once it may have left there is an outcome, whose error
-        says in what it falls short. Cancelling this call does not take the order back: `order()` tells how it stands.
+        says in what it falls short. Cancelling this call stops the order where it is, and does not take it back:
+        `order()` tells how it stands.
         """
         wish = Wish(
             intent=intent,
@@ -275,7 +277,12 @@ class ConnectorBase(VenueFlows):
         )
         self._check_running()
         ticket, is_ours = self._desk.take(wish, self._spawn)
-        result = await asyncio.shield(ticket.settled)
+        try:
+            result = await asyncio.shield(ticket.settled)
+        except asyncio.CancelledError:
+            if is_ours:
+                await self._desk.stop(ticket.client_order_id)
+            raise
         if isinstance(result, Exception):
             raise result
         if not is_ours and not result.replayed:

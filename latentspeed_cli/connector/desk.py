@@ -12,10 +12,11 @@ import msgspec
 from ..core.ids import check_client_order_id, new_client_order_id
 from ..core.in_flight_order import OrderIntent
 from ..core.types import OrderState, PositionAction
-from ..errors import GuardRefused, LatentspeedError
+from ..errors import GuardRefused, LatentspeedError, OutcomeUnknown
 from .ledger import Ledger
-from .parts import OrderOutcome, Parts
+from .parts import Parts
 from .placer import Placer, Ticket, id_conflict
+from .reconciler import is_undecided
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Desk:
         self._ledger = ledger
         self._placer = placer
         self._tickets: dict[str, Ticket] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def ticket(self, wish: Wish) -> Ticket:
         """The wish with an id, checked as far as that goes without asking anybody."""
@@ -62,7 +64,7 @@ class Desk:
             settled=loop.create_future(),
         )
 
-    def take(self, wish: Wish, spawn: Callable[[Coroutine[Any, Any, None]], object]) -> tuple[Ticket, bool]:
+    def take(self, wish: Wish, spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]) -> tuple[Ticket, bool]:
         """Start a wish. Its ticket, and whether it is a new one: the same id on its way already is that order.
 
         Raises IdConflict when that is another order, GuardRefused when too many are on their way.
@@ -78,8 +80,16 @@ class Desk:
         _ = self._placer.auth  # without a usable key it ends here
         self._track(ticket)
         self._tickets[ticket.client_order_id] = ticket
-        spawn(self._run(ticket))
+        self._tasks[ticket.client_order_id] = task = spawn(self._run(ticket))
+        task.add_done_callback(lambda _: self._finish(ticket))
         return ticket, True
+
+    async def stop(self, client_order_id: str) -> None:
+        """Let an order go no further than it has come, and write down how far that is."""
+        task = self._tasks.get(client_order_id)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
 
     async def settle(self, client_order_id: str, *, timeout_s: float) -> None:
         """Wait while this order is on its way."""
@@ -104,16 +114,35 @@ class Desk:
     async def _run(self, ticket: Ticket) -> None:
         """One order's whole path. Never raises: whoever waits for the ticket gets everything."""
         try:
-            result: OrderOutcome | Exception = await self._placer.place(ticket)
+            result = await self._placer.place(ticket)
         except asyncio.CancelledError:
-            ticket.settled.cancel()
+            ticket.settled.set_result(self._stopped(ticket))
             raise
         except Exception as error:  # also a bug of ours belongs to whoever waits, and must not stop the others
             self._note_failure(ticket, error)
-            result = error
+            ticket.settled.set_result(error)
+        else:
+            ticket.settled.set_result(result)
         finally:
-            del self._tickets[ticket.client_order_id]
-        ticket.settled.set_result(result)
+            self._finish(ticket)
+
+    def _finish(self, ticket: Ticket) -> None:
+        """Called at the end of the path, and once more after its task, which may have been stopped before it began."""
+        if not ticket.settled.done():
+            ticket.settled.set_result(self._stopped(ticket))
+        if self._tickets.get(ticket.client_order_id) is ticket:
+            del self._tickets[ticket.client_order_id], self._tasks[ticket.client_order_id]
+
+    def _stopped(self, ticket: Ticket) -> LatentspeedError:
+        """What those who wait for an order hear when this run is stopped."""
+        client_order_id = ticket.client_order_id
+        order = self._ledger.tracker.get(client_order_id)
+        if order is not None and is_undecided(order):
+            return OutcomeUnknown("this run was stopped while the order was sent", client_order_id=client_order_id)
+        error = GuardRefused("this run was stopped before the order was sent", client_order_id=client_order_id)
+        if order is not None and order.state is OrderState.PENDING_CREATE:
+            self._ledger.refuse(order, error)
+        return error
 
     def _note_failure(self, ticket: Ticket, error: Exception) -> None:
         if not isinstance(error, LatentspeedError):

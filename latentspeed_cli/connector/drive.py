@@ -59,11 +59,15 @@ def _unknown(error: Exception) -> OutcomeUnknown:
 
 
 class CachedHttp:
-    """Http in front of a cache, for one flow of reads that rarely change. Nothing is stored before `keep`."""
+    """Http in front of a cache, for one flow of reads that rarely change. Nothing is stored before `keep`.
 
-    def __init__(self, http: Http, cache: ReplyCache, *, max_age_s: float, now_ns: int) -> None:
+    scope: what the replies depend on beside the request.
+    """
+
+    def __init__(self, http: Http, cache: ReplyCache, *, scope: str, max_age_s: float, now_ns: int) -> None:
         self._http = http
         self._cache = cache
+        self._scope = scope
         self._max_age_s = max_age_s
         self._now_ns = now_ns
         self._fresh: dict[str, bytes] = {}
@@ -72,7 +76,7 @@ class CachedHttp:
     async def send(self, request: Request) -> Reply:
         if request.changes:
             raise ProtocolError("a change must not be answered from a cache")
-        key = f"{request.method} {request.url} {request.body.decode('utf-8', 'replace')}"
+        key = f"{self._scope} {request.method} {request.url} {request.body.decode('utf-8', 'replace')}"
         data = self._cache.get(key, max_age_s=self._max_age_s) if self._max_age_s > 0 else None
         if data is not None:
             self.used = True

@@ -94,7 +94,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
     account: None where only public data is read. auth: None where nothing is signed. streams: called when the first
     stream is opened, so that commands without one need no WebSocket library. The sources need the venue's markets,
-    which are read first.
+    which are read first. instance: of the sandbox; what is cached belongs to one of them.
     """
 
     venue: str
@@ -111,6 +111,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     entropy: Entropy
     guards: Guards
     cache: ReplyCache | None = None
+    instance: str = ""
     connector_type: str = "perpetual"
     order_types: tuple[str, ...] = ()
 

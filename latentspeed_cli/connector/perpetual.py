@@ -7,7 +7,7 @@ from decimal import Decimal
 from ..core.account import Position
 from ..core.market_data import MarketContext
 from ..core.types import TradeType
-from ..errors import OrderRefused, OutcomeUnknown
+from ..errors import LatentspeedError, OrderRefused, OutcomeUnknown
 from .base import ConnectorBase
 from .drive import drive
 
@@ -35,9 +35,9 @@ class PerpetualDerivativeBase(ConnectorBase):
         return await self.reader.leverage((await self.reader.market(trading_pair)).trading_pair)
 
     async def set_leverage(self, trading_pair: str, leverage: int, cross: bool = True) -> tuple[Decimal, str]:
-        """Set the leverage of a market, then read it. Raises OrderRefused, OrderRejected, OutcomeUnknown.
+        """Set the leverage of a market; what is set then. Raises OrderRefused, OrderRejected, OutcomeUnknown.
 
-        When the reply is lost the reading decides: what was asked for is set, or it is not known whether it will be.
+        When the reply is lost a reading decides: what was asked for is set, or it is not known whether it will be.
         """
         signer = self.signer
         market = await self.reader.market(trading_pair)
@@ -46,15 +46,17 @@ class PerpetualDerivativeBase(ConnectorBase):
                 f"leverage {leverage} is out of range", hint=f"{market.trading_pair} allows 1 to {market.max_leverage}"
             )
         nonce = self.parts.journal.reserve_nonce(signer)
-        unknown: OutcomeUnknown | None = None
+        asked = (Decimal(leverage), "cross" if cross else "isolated")
         try:
             await drive(self.parts.http, self.leverage_flow(market.trading_pair, leverage, cross=cross, nonce=nonce))
-        except OutcomeUnknown as error:
-            unknown = error
-        found = await self.reader.leverage(market.trading_pair)
-        if unknown is not None and found != (Decimal(leverage), "cross" if cross else "isolated"):
-            raise unknown
-        return found
+        except OutcomeUnknown as unknown:
+            try:
+                found = await self.reader.leverage(market.trading_pair)
+            except LatentspeedError:
+                raise unknown from None
+            if found != asked:
+                raise
+        return asked
 
     def quantize_order_amount(self, trading_pair: str, amount: Decimal) -> Decimal:
         """The largest legal amount that is not above `amount`. The markets must have been read. Raises OrderRefused."""

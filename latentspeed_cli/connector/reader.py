@@ -106,7 +106,8 @@ class Reader:
         if cache is None:
             return await self.ask(self._flows.markets_flow)
         for max_age_s in (0.0,) if fresh else (MARKETS_MAX_AGE_S, 0.0):
-            http = CachedHttp(self._parts.http, cache, max_age_s=max_age_s, now_ns=self._parts.clock.now_ns())
+            now_ns = self._parts.clock.now_ns()
+            http = CachedHttp(self._parts.http, cache, scope=self._parts.instance, max_age_s=max_age_s, now_ns=now_ns)
             try:
                 markets = await drive(http, self._flows.markets_flow())
             except LatentspeedError:

@@ -1,0 +1,151 @@
+"""Composition root: settings in, a running connector out. It knows everybody, decides nothing, and stays short."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from typing import Any
+
+import msgspec
+
+from . import config, keys, plugins
+from .clock import SystemClock
+from .connector.parts import Parts
+from .connector.perpetual import PerpetualDerivativeBase
+from .connector.streams import StreamTransport
+from .core.events import Event
+from .core.types import Network
+from .entropy import SystemEntropy
+from .errors import CredentialError, PluginError, UsageError
+from .hookspecs import ConnectorSpec
+from .telemetry import Counters
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a connector goes, and as whom. instance: of the sandbox, else empty."""
+
+    base_url: str | None
+    instance: str
+    account: str | None
+    key: keys.Secret | None
+
+
+@asynccontextmanager
+async def open_connector(
+    settings: config.Settings,
+    *,
+    sign: bool,
+    public: bool = False,
+    notify: Callable[[str], object] = lambda text: None,
+) -> AsyncIterator[PerpetualDerivativeBase]:
+    """A running connector for `settings`; everything is closed at the end.
+
+    sign: a key is needed, and it is an error not to have one. public: no account is needed either, so nothing looks
+    for one. notify: told what a person should know, such as that a sandbox was started.
+    """
+    plugin = plugins.load(settings.venue)
+    if settings.network not in plugin.spec.networks:
+        raise UsageError(f"{settings.venue} has no network {settings.network}")
+    config.ensure_folder(settings.state_dir)
+    place = (
+        _sandbox(settings, notify)
+        if settings.network == Network.SANDBOX.value
+        else _venue(settings, plugin.spec, sign, public)
+    )
+    venue_config = _plugin_config(plugin.spec, settings, place)
+    hook = plugin.hook
+    clock, entropy = SystemClock(), SystemEntropy()
+    needs_auth = sign or (place.account is None and place.key is not None)
+    auth = hook.latentspeed_auth(config=venue_config) if needs_auth else None
+
+    from .cache import MarketCache
+    from .journal import Journal
+    from .transport.http import HttpTransport
+
+    def streams() -> StreamTransport:
+        from .transport.ws import WsTransport
+
+        return WsTransport(clock=clock, entropy=entropy)
+
+    async with AsyncExitStack() as stack:
+        path = settings.state_dir / f"journal-{settings.network}.db"
+        journal = Journal.open(path, network=settings.network, instance=place.instance, clock=clock)
+        stack.enter_context(closing(journal))
+        http = await stack.enter_async_context(HttpTransport(clock, timeout_s=settings.timeout_s))
+        parts = Parts(
+            venue=plugin.spec.name,
+            network=settings.network,
+            account=auth.account if auth is not None else place.account,
+            auth=auth if sign else None,
+            web_utils=hook.latentspeed_web_utils(config=venue_config),
+            http=http,
+            streams=streams,
+            order_book_source=lambda symbols: hook.latentspeed_order_book_data_source(
+                config=venue_config, symbols=symbols
+            ),
+            user_stream_source=lambda symbols: hook.latentspeed_user_stream_data_source(
+                config=venue_config, symbols=symbols
+            ),
+            journal=journal,
+            clock=clock,
+            entropy=entropy,
+            guards=settings.guards,
+            cache=MarketCache(settings.cache_dir, clock),
+            instance=place.instance,
+            connector_type=plugin.spec.connector_type,
+        )
+        connector = hook.latentspeed_connector(config=venue_config, parts=parts)
+        if not isinstance(connector, PerpetualDerivativeBase):
+            raise PluginError(f"connector {settings.venue} is not one to perpetual markets")
+        counters = Counters(settings.venue)
+        connector.add_listener(Event, counters.count)
+        yield await stack.enter_async_context(connector)
+
+
+def _sandbox(settings: config.Settings, notify: Callable[[str], object]) -> Place:
+    """The local exchange, started if none runs, and the key that is the command line's own there."""
+    from .sandbox import accounts
+
+    if settings.base_url is not None:
+        key = keys.Secret(accounts.PRIVATE_KEYS[0])
+        return Place(base_url=settings.base_url, instance=settings.base_url, account=settings.account, key=key)
+    from .sandbox import supervisor
+
+    info = supervisor.ensure(settings.state_dir, notify=notify)
+    venue = info.venues[settings.venue]
+    own = venue.accounts[0]
+    return Place(
+        base_url=venue.base_url,
+        instance=info.instance or "",
+        account=settings.account or own.address,
+        key=keys.Secret(own.private_key),
+    )
+
+
+def _venue(settings: config.Settings, spec: ConnectorSpec, sign: bool, public: bool) -> Place:
+    """A venue, with a key where one is needed; an account without a configured address is the key's own."""
+    key = None
+    account = settings.vault or settings.account
+    if sign or (account is None and not public):
+        try:
+            key = keys.load(keys.choose(settings.key, spec.key_variables))
+        except CredentialError:
+            if sign or settings.key is not None:
+                raise
+    return Place(base_url=settings.base_url, instance="", account=account, key=key)
+
+
+def _plugin_config(spec: ConnectorSpec, settings: config.Settings, place: Place) -> Any:
+    """The plugin's own settings, made of ours."""
+    fields = {
+        "network": settings.network,
+        "base_url": place.base_url,
+        "account": settings.account,
+        "vault": settings.vault,
+        "key": place.key,
+    }
+    return spec.config_type(**{name: value for name, value in fields.items() if name in _names(spec)})
+
+
+def _names(spec: ConnectorSpec) -> frozenset[str]:
+    return frozenset(field.name for field in msgspec.structs.fields(spec.config_type))
