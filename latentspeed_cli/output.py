@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import IO, Any
 
 import msgspec
 
-from .errors import LatentspeedError, UsageError
+from .errors import Exit, LatentspeedError, StreamLost, UsageError
 from .hostile import escape
 from .records import Record, error_record
 
@@ -78,6 +80,17 @@ class Output:
         for item in (record,) if items is None else items:
             self.row(item)
 
+    def finish(self, record: Record, error: LatentspeedError | None) -> Exit:
+        """Show a result and end the command with it. Raises `error`; a closed stdout does not hide an open question."""
+        try:
+            self.show(record, ok=error is None)
+        except BrokenPipeError:
+            if error is None or error.exit is not Exit.UNKNOWN:
+                raise
+        if error is not None:
+            raise error
+        return Exit.OK
+
     def row(self, record: Record) -> None:
         """One record of a series, on its own line, out at once."""
         if self.format in ("json", "ndjson"):
@@ -92,6 +105,37 @@ class Output:
             cells = _flat(self._tree(record))
             columns = self.fields or record.columns or tuple(cells)
             self._write("  ".join(_cell(cells.get(name)) for name in columns))
+
+    @contextmanager
+    def live(self, stalled_after_s: float) -> Iterator[Callable[[Record], None]]:
+        """How to show a series while it happens: a redrawn table on a terminal, lines everywhere else.
+
+        A reader of stdout that takes nothing for `stalled_after_s` seconds is given up: StreamLost (16). It works with
+        an alarm signal, since a blocked write cannot be waited for in any other way; so only on the main thread.
+        """
+        if self.format == "table" and _is_terminal(self.stdout):
+            from .live import Board
+
+            with Board(self.stdout, color=self.color) as board:
+                yield board.show
+            return
+
+        def give_up(number: int, frame: object) -> None:
+            raise StreamLost(f"the reader of stdout took nothing for {stalled_after_s:g} s")
+
+        previous = signal.signal(signal.SIGALRM, give_up)
+
+        def show(record: Record) -> None:
+            signal.setitimer(signal.ITIMER_REAL, stalled_after_s)
+            try:
+                self.row(record)
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+
+        try:
+            yield show
+        finally:
+            signal.signal(signal.SIGALRM, previous)
 
     def text(self, text: str) -> None:
         """A document, as it stands."""
@@ -120,8 +164,12 @@ class Output:
     def _write(self, text: str) -> None:
         if self.stdout is None:
             raise BrokenPipeError("stdout is closed")
-        self.stdout.write(text + "\n")
-        self.stdout.flush()
+        try:
+            self.stdout.write(text + "\n")
+            self.stdout.flush()
+        except (OSError, ValueError) as error:  # ValueError: it was closed by somebody
+            self.stdout = None
+            raise BrokenPipeError(f"stdout takes no more: {error}") from None
 
     def _say(self, text: str) -> None:
         if self.stderr is None:

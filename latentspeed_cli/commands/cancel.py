@@ -25,7 +25,7 @@ from ..errors import (
 from ..records import ErrorRecord, OrderList, OrderRecord, ResultList, error_record, order_record
 from .call import of
 from .grammar import VerbCommand, verb_app
-from .outcome import Partial, is_undecided, of_many
+from .outcome import is_undecided, many_as_error
 from .words import side_of
 
 if TYPE_CHECKING:
@@ -103,28 +103,18 @@ def cancel(
         return _told(call, ended)
     [only] = ended
     if isinstance(only.record, OrderRecord):
-        output.show(only.record, ok=only.error is None)
-    if only.error is not None:
-        raise only.error
-    return Exit.OK
+        return output.finish(only.record, only.error)
+    assert only.error is not None  # a record that is no order is an error
+    raise only.error
 
 
 def _told(call: Call, ended: list[Ended]) -> Exit:
     """Show the records of many orders; the exit code speaks for all of them."""
-    end = of_many(item.end for item in ended)
     orders = tuple(item.record for item in ended if isinstance(item.record, OrderRecord))
-    if len(orders) == len(ended):
-        call.output.show(OrderList(items=orders), ok=end is Exit.OK)
-    else:
-        call.output.show(ResultList(items=tuple(item.record for item in ended)), ok=end is Exit.OK)
-    if end is Exit.UNKNOWN:
-        raise OutcomeUnknown("at least one order may still be live", hint="latentspeed status, then cancel again")
-    if call.stopped is not None:
-        raise call.stopped("stopped by a signal")
-    if end is not Exit.OK:
-        failed = sum(item.end is not Exit.OK for item in ended)
-        raise Partial(f"{failed} of {len(ended)} orders are not as asked")
-    return Exit.OK
+    record: OrderList | ResultList = OrderList(items=orders)
+    if len(orders) < len(ended):
+        record = ResultList(items=tuple(item.record for item in ended))
+    return call.output.finish(record, many_as_error([item.end for item in ended], call.stopped))
 
 
 async def _cancel_ids(call: Call, pairs: list[tuple[str, str | None]], *, external: bool) -> list[Ended]:

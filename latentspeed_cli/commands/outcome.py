@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import Exit, LatentspeedError
+from ..errors import Exit, LatentspeedError, OutcomeUnknown
 
 if TYPE_CHECKING:
     from ..core.in_flight_order import InFlightOrder
-
-# An order whose outcome is open, worst first: these outweigh every other end of a command.
-_OPEN_QUESTIONS = (Exit.UNKNOWN, Exit.PROTOCOL)
 
 
 class Partial(LatentspeedError):
@@ -40,17 +37,16 @@ def of_many(exits: Iterable[Exit]) -> Exit:
     return Exit.OK if found <= {Exit.OK} else Exit.PARTIAL
 
 
-def of_reading(order: InFlightOrder) -> Exit:
-    """How `status` ends for one order: with 0, unless the venue contradicts itself or nobody knows."""
-    if order.contradiction is not None:
-        return Exit.PROTOCOL
-    return Exit.UNKNOWN if is_undecided(order) else Exit.OK
-
-
-def worst(exits: Iterable[Exit]) -> Exit:
-    """Of several readings: the one that needs a look first."""
-    found = set(exits)
-    return next((end for end in (*_OPEN_QUESTIONS, *Exit) if end in found and end is not Exit.OK), Exit.OK)
+def many_as_error(ends: Sequence[Exit], stopped: type[LatentspeedError] | None) -> LatentspeedError | None:
+    """Why a command about many orders does not end with 0. stopped: the signal that cut it short."""
+    end = of_many(ends)
+    if end is Exit.UNKNOWN:
+        return OutcomeUnknown("the outcome of at least one order is not decided", hint="latentspeed status")
+    if stopped is not None:
+        return stopped("stopped by a signal")
+    if end is not Exit.OK:
+        return Partial(f"{sum(item is not Exit.OK for item in ends)} of {len(ends)} are not as asked")
+    return None
 
 
 def is_undecided(order: InFlightOrder) -> bool:

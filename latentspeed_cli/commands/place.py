@@ -10,13 +10,13 @@ from ..config import check_may_change, nearest
 from ..core.ids import check_client_order_id, new_client_order_id
 from ..core.in_flight_order import OrderIntent
 from ..entropy import SystemEntropy
-from ..errors import Exit, OutcomeUnknown, UsageError
+from ..errors import Exit, UsageError
 from ..records import OrderRecord, ResultList
 from . import batch
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .intent import Words
-from .outcome import Partial, of_many
+from .outcome import many_as_error
 from .placing import WAITS, How, Placed, Wait, place_one
 
 if TYPE_CHECKING:
@@ -110,10 +110,7 @@ def place(
         client_id = new_client_order_id(SystemEntropy())
         output.note(f"client order id {client_id}", client_order_id=client_id)
     placed = call.run(_place(call, intent, client_id, how))
-    output.show(placed.record, ok=placed.error is None)
-    if placed.error is not None:
-        raise placed.error
-    return Exit.OK
+    return output.finish(placed.record, placed.error)
 
 
 def _wait(word: str) -> Wait:
@@ -144,16 +141,10 @@ async def _place(call: Call, intent: OrderIntent, client_order_id: str, how: How
 def _place_many(call: Call, rows: list[batch.Row], how: How) -> Exit:
     """Place the rows of a file. Each has its record on stdout; the exit code speaks for all of them."""
     results = call.run(_place_rows(call, rows, how))
-    end = of_many(result.end for result in results)
-    call.output.show(ResultList(items=tuple(result.record for result in results)), ok=end is Exit.OK)
-    failed = sum(result.end is not Exit.OK for result in results)
-    if end is Exit.UNKNOWN:
-        raise OutcomeUnknown("the outcome of at least one order is not decided", hint="latentspeed status")
-    if call.stopped is not None:
-        raise call.stopped("stopped by a signal")
-    if end is not Exit.OK:
-        raise Partial(f"{failed} of {len(results)} orders are not as asked")
-    return Exit.OK
+    ends = [result.end for result in results]
+    return call.output.finish(
+        ResultList(items=tuple(result.record for result in results)), many_as_error(ends, call.stopped)
+    )
 
 
 async def _place_rows(call: Call, rows: list[batch.Row], how: How) -> list[batch.Result]:

@@ -54,21 +54,17 @@ def status(
     wanted = [check_client_order_id(text) for text in dict.fromkeys(ids or ())]
     output = call.show_as(OrderRecord if wanted else StatusRecord)
     if not wanted:
-        record, trouble = call.run(_overview(call))
-        output.show(record, ok=trouble is None)
-        if trouble is not None:
-            raise trouble
-        return Exit.OK
+        return output.finish(*call.run(_overview(call)))
     readings = call.run(_read_orders(call, wanted))
     records = [reading.record for reading in readings if reading.record is not None]
     errors = [reading.error for reading in readings if reading.error is not None]
+    error = min(errors, key=_urgency, default=None)
     if len(wanted) > 1:
-        output.show(OrderList(items=tuple(records)), ok=not errors)
-    elif records:
-        output.show(records[0], ok=not errors)
-    if errors:
-        raise min(errors, key=_urgency)
-    return Exit.OK
+        return output.finish(OrderList(items=tuple(records)), error)
+    if records:
+        return output.finish(records[0], error)
+    assert error is not None  # no record: there is a reason
+    raise error
 
 
 def _urgency(error: LatentspeedError) -> int:

@@ -30,7 +30,7 @@ class Home:
         self.environ["LATENTSPEED_CONFIG"] = str(file)
         return file
 
-    def resolve(self, environ: dict[str, str] | None = None, **flags: str) -> Settings:
+    def resolve(self, environ: dict[str, str] | None = None, /, **flags: str) -> Settings:
         return resolve(flags, {**self.environ, **(environ or {})})
 
 
@@ -93,7 +93,7 @@ def test_flags_only_tighten_the_guards(home: Home) -> None:
     home.write(PROFILES)
     tight = home.resolve(profile="live", max_notional="10", price_band="50").guards
     loose = home.resolve(profile="live", max_notional="99999", price_band="9000").guards
-    assert (tight.max_order_notional, tight.price_band_bps) == (10, 50)
+    assert (tight.max_order_notional, tight.price_band_bps) == (Decimal(10), 50)
     assert (loose.max_order_notional, loose.price_band_bps) == (Decimal("1000.10"), 200)
 
 
@@ -235,6 +235,6 @@ def test_durations() -> None:
         15,
         1.5,
     ]
-    for text in ("", "0", "-1s", "1w", "1e3", "１s", "s", "99999999999s", "nan"):
+    for text in ("", "0", "-1s", "1w", "1e3", "\uff11s", "s", "99999999999s", "nan"):
         with pytest.raises(UsageError):
             parse_duration(text, "--x")

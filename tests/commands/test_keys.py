@@ -116,7 +116,7 @@ def test_a_setting_that_is_no_source_is_not_repeated(text: str) -> None:
 
 @pytest.fixture(scope="module")
 def keystore() -> str:
-    return json.dumps(Account.encrypt(KEY, "correct horse", kdf="pbkdf2", iterations=10))
+    return json.dumps(Account.encrypt(bytes.fromhex(KEY[2:]), "correct horse", kdf="pbkdf2", iterations=10))
 
 
 def keystore_source(write: Write, text: str, password: str = "correct horse") -> tuple[KeySource, dict[str, str]]:

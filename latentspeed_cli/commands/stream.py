@@ -1,0 +1,155 @@
+"""`stream`: news of a market or of the account, a line each, with records that say what may have been missed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from ..config import nearest, parse_duration
+from ..connector.streams import Channel, Control
+from ..core.in_flight_order import InFlightOrder
+from ..core.market_data import BestBidOffer, OrderBookSnapshot, PublicTrade
+from ..core.reports import TradeUpdate
+from ..errors import Exit, OrderRefused, StreamLost, UsageError
+from ..records import (
+    BboRecord,
+    BookRecord,
+    FillRecord,
+    OrderRecord,
+    Record,
+    TradeRecord,
+    bbo_record,
+    book_record,
+    control_record,
+    fill_record,
+    order_record,
+    trade_record,
+)
+from .call import of
+from .grammar import VerbCommand, verb_app
+from .words import count_of
+
+if TYPE_CHECKING:
+    from ..connector.perpetual import PerpetualDerivativeBase
+    from .call import Call
+
+app = verb_app()
+
+RECORDS: dict[Channel, type[Record]] = {
+    Channel.BOOK: BookRecord,
+    Channel.BBO: BboRecord,
+    Channel.TRADES: TradeRecord,
+    Channel.ORDERS: OrderRecord,
+    Channel.FILLS: FillRecord,
+}
+PUBLIC = (Channel.BOOK, Channel.BBO, Channel.TRADES)
+MAX_PAIRS = 100
+# A reader of our output that takes nothing for so long has stopped.
+STALLED_AFTER_S = 30.0
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """When a stream ends by itself, and how much of a book it shows. None: never, all."""
+
+    count: int | None
+    duration_s: float | None
+    stale_after_s: float | None
+    depth: int | None
+
+
+def _channels(ctx: object, args: object, incomplete: str) -> list[str]:
+    return [channel.value for channel in RECORDS]
+
+
+@app.command(cls=VerbCommand)
+def stream(
+    ctx: typer.Context,
+    channel: Annotated[str, typer.Argument(help="book, bbo, trades, orders or fills", autocompletion=_channels)],
+    pairs: Annotated[
+        list[str] | None, typer.Argument(metavar="[PAIR]...", help="Trading pairs; all of them for orders and fills.")
+    ] = None,
+    depth: Annotated[str | None, typer.Option(help="Levels of a book, all by default.")] = None,
+    count: Annotated[str | None, typer.Option(help="End after so many records.")] = None,
+    duration: Annotated[str | None, typer.Option(help="End after this time, as 30s.")] = None,
+    stale_after: Annotated[str | None, typer.Option(help="Exit 16 when nothing comes for this long, as 30s.")] = None,
+) -> Exit:
+    """Follow a market or your own orders until Ctrl-C, --count or --duration."""
+    call = of(ctx)
+    wanted = _channel(channel)
+    names = list(dict.fromkeys(pairs or ()))
+    if wanted in PUBLIC and not names:
+        raise UsageError(f"stream {channel} needs a trading pair", hint=f"latentspeed stream {channel} BTC-USD")
+    if len(names) > MAX_PAIRS:
+        raise OrderRefused(f"{len(names)} trading pairs are too many for one stream; {MAX_PAIRS} are allowed")
+    limits = Limits(
+        count=count_of(count, "--count"),
+        duration_s=None if duration is None else parse_duration(duration, "--duration"),
+        stale_after_s=None if stale_after is None else parse_duration(stale_after, "--stale-after"),
+        depth=count_of(depth, "--depth"),
+    )
+    call.show_as(RECORDS[wanted], streaming=True)
+    call.run(_follow(call, wanted, names, limits))
+    return Exit.OK
+
+
+def _channel(word: str) -> Channel:
+    for channel in RECORDS:
+        if channel.value == word:
+            return channel
+    raise UsageError(f"unknown channel {word[:60]!r}", hint=nearest(word, [channel.value for channel in RECORDS]))
+
+
+async def _follow(call: Call, channel: Channel, pairs: list[str], limits: Limits) -> None:
+    from ..session import open_connector
+
+    async with open_connector(call.settings, sign=False, notify=call.output.note) as connector:
+        items = connector.stream((channel,), pairs)
+        with call.output.live(STALLED_AFTER_S) as show:
+            seq = 0
+            async for item in _until(items, limits):
+                seq += 1
+                show(_record(item, connector, seq, limits.depth))
+
+
+async def _until(items: AsyncIterator[object], limits: Limits) -> AsyncIterator[object]:
+    """The items, until one of the limits is reached. Raises StreamLost when nothing came for too long."""
+    loop = asyncio.get_running_loop()
+    end = None if limits.duration_s is None else loop.time() + limits.duration_s
+    last = loop.time()
+    left = limits.count
+    while left is None or left > 0:
+        stale = None if limits.stale_after_s is None else last + limits.stale_after_s
+        try:
+            async with asyncio.timeout_at(min((at for at in (end, stale) if at is not None), default=None)):
+                item = await anext(items)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            if end is not None and loop.time() >= end:
+                return
+            raise StreamLost(f"no news for {limits.stale_after_s:g} s") from None
+        if not isinstance(item, Control):
+            last = loop.time()
+            left = None if left is None else left - 1
+        yield item
+
+
+def _record(item: object, connector: PerpetualDerivativeBase, seq: int, depth: int | None) -> Record:
+    venue, network = connector.name, connector.domain
+    if isinstance(item, OrderBookSnapshot):
+        return book_record(item, venue=venue, network=network, depth=depth, seq=seq)
+    if isinstance(item, BestBidOffer):
+        return bbo_record(item, venue=venue, network=network, seq=seq)
+    if isinstance(item, PublicTrade):
+        return trade_record(item, venue=venue, network=network, seq=seq)
+    if isinstance(item, TradeUpdate):
+        return fill_record(item, venue=venue, network=network, account=connector.account or "", seq=seq)
+    if isinstance(item, InFlightOrder):
+        return order_record(item)
+    if isinstance(item, Control):
+        return control_record(item, venue=venue, network=network, seq=seq)
+    raise TypeError(f"a stream gave {type(item).__name__}")
