@@ -6,7 +6,6 @@ what it needs inside its function: `stream book` must not pay for a signer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -80,6 +79,3 @@ class ConnectorHooks:
     @hookspec(firstresult=True)
     def latentspeed_sandbox(self, scenario: Scenario) -> VenueModel:
         """A model of the venue for the local exchange."""
-
-
-Hooks = Callable[..., Any]
