@@ -11,12 +11,14 @@ import pytest
 from latentspeed_hyperliquid import plugin
 from latentspeed_hyperliquid.config import HyperliquidConfig, account_of, parse_address
 
+from latentspeed_cli.connector.perpetual import PerpetualDerivativeBase
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.core.types import OrderType, TimeInForce
 from latentspeed_cli.errors import ConfigError, CredentialError
 from latentspeed_cli.hookspecs import API_VERSION, PROJECT, ConnectorHooks
+from latentspeed_cli.sandbox.model import SCENARIOS
 
-from .conftest import K1, K1_ADDRESS, MASTER, VAULT, Key
+from .conftest import K1, K1_ADDRESS, MASTER, VAULT, Key, connector_for
 
 WEIGHT = ("aiohttp", "websockets", "coincurve", "Crypto", "eth_account", "apsw", "typer", "rich")
 
@@ -60,6 +62,9 @@ def test_hooks_build_the_parts(hooks: Any, symbols: SymbolMap) -> None:
     assert hooks.latentspeed_auth(config=config).account == K1_ADDRESS
     assert hooks.latentspeed_order_book_data_source(config=config, symbols=symbols).url.startswith("wss://")
     assert hooks.latentspeed_user_stream_data_source(config=config, symbols=symbols).account == K1_ADDRESS
+    parts = connector_for(config, symbols).parts
+    assert isinstance(hooks.latentspeed_connector(config=config, parts=parts), PerpetualDerivativeBase)
+    assert hooks.latentspeed_sandbox(scenario=SCENARIOS["default"]).name == "hyperliquid"
 
 
 @pytest.mark.parametrize(
