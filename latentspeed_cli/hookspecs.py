@@ -6,7 +6,7 @@ what it needs inside its function: `stream book` must not pay for a signer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import pluggy
@@ -49,7 +49,7 @@ class ConnectorSpec(msgspec.Struct, frozen=True, kw_only=True):
     connector_type: str = "perpetual"
 
 
-class ConnectorHooks:
+class ConnectorHooks(Protocol):
     """The hooks, all of them `firstresult`. A connector implements every one."""
 
     @hookspec(firstresult=True)
