@@ -255,6 +255,7 @@ class ConnectorBase(VenueFlows):
         intent: OrderIntent,
         *,
         client_order_id: str | None = None,
+        is_new_id: bool = False,
         typed: Mapping[str, str | None] | None = None,
         position_action: PositionAction = PositionAction.NIL,
         wait: WaitFor = "ack",
@@ -265,11 +266,12 @@ class ConnectorBase(VenueFlows):
 
         Raises what prevented it as long as nothing was sent. Once it may have left there is an outcome, whose error
         says in what it falls short. Cancelling this call stops the order where it is, and does not take it back:
-        `order()` tells how it stands.
+        `order()` tells how it stands. is_new_id: client_order_id was made at random just now.
         """
         wish = Wish(
             intent=intent,
             client_order_id=client_order_id,
+            is_new_id=is_new_id,
             typed=typed,
             position_action=position_action,
             despite_unknown=despite_unknown,
@@ -304,6 +306,7 @@ class ConnectorBase(VenueFlows):
         intent: OrderIntent,
         *,
         client_order_id: str | None = None,
+        is_new_id: bool = False,
         typed: Mapping[str, str | None] | None = None,
         position_action: PositionAction = PositionAction.NIL,
         despite_unknown: bool = False,
@@ -312,6 +315,7 @@ class ConnectorBase(VenueFlows):
         wish = Wish(
             intent=intent,
             client_order_id=client_order_id,
+            is_new_id=is_new_id,
             typed=typed,
             position_action=position_action,
             despite_unknown=despite_unknown,

@@ -24,10 +24,14 @@ MAX_ON_THEIR_WAY = 1_000
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as a caller asks for it. typed: the words of a command, where the intent does not hold them all."""
+    """An order as a caller asks for it. typed: the words of a command, where the intent does not hold them all.
+
+    is_new_id: client_order_id was made at random for this very order, so nobody can know it and nobody is asked.
+    """
 
     intent: OrderIntent
     client_order_id: str | None = None
+    is_new_id: bool = False
     typed: Mapping[str, str | None] | None = None
     position_action: PositionAction = PositionAction.NIL
     despite_unknown: bool = False
@@ -55,7 +59,7 @@ class Desk:
         return Ticket(
             intent=wish.intent,
             client_order_id=client_order_id,
-            is_chosen=wish.client_order_id is not None,
+            is_chosen=wish.client_order_id is not None and not wish.is_new_id,
             parameters_hash=self._placer.hash_of(wish.intent, wish.typed),
             position_action=wish.position_action,
             despite_unknown=wish.despite_unknown,
