@@ -6,7 +6,7 @@ CHECKED := latentspeed_cli plugins/hyperliquid/latentspeed_hyperliquid tests ben
 # Tests and the demo run against the installed wheel, with a state of their own.
 RUN := env -u PYTHONPATH PYTHONSAFEPATH=1
 
-.PHONY: demo test check lint types unit oracle bench lock clean
+.PHONY: demo test check lint types unit oracle bench docs lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/wheel
@@ -31,6 +31,11 @@ oracle: .venv/wheel .venv-peers/deps
 
 bench: .venv/wheel .venv-peers/deps .venv-peers-plain/deps
 	$(RUN) $(BIN)/python benchmarks/run.py
+
+# Pages that are generated from the code; tests compare them with it.
+docs: .venv/wheel
+	$(RUN) $(BIN)/python -c "from latentspeed_cli.core.state_table import document; print(document(), end='')" > docs/order-states.md
+	$(RUN) $(BIN)/latentspeed docs exit-codes > docs/exit-codes.md
 
 lock:
 	$(PYTHON) -m venv .venv-lock

@@ -1,12 +1,11 @@
 """The state x report table and its diagram, generated from core/order_state.py for the docs and the tests.
 
-python -m latentspeed_cli.core.state_table > docs/order-states.md
+`make docs` writes the page anew.
 """
 
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from itertools import combinations
@@ -165,7 +164,3 @@ A dot means that the state stays. Several states in a cell: what was known befor
 
 {_table_text(transition_table(is_ioc=True))}
 """
-
-
-if __name__ == "__main__":
-    sys.stdout.write(document())

@@ -19,7 +19,7 @@ PARTS: dict[str, set[str]] = {
     "clock": set(),
     "entropy": set(),
     "hostile": EVERYWHERE,
-    "crash": EVERYWHERE | SEAMS | {"config"},
+    "crash": EVERYWHERE | SEAMS | {"hostile"},
     "core": EVERYWHERE | SEAMS,
     "connector": {"core"} | EVERYWHERE | SEAMS,
     "transport": {"core", "connector"} | EVERYWHERE | SEAMS,
@@ -32,11 +32,12 @@ PARTS: dict[str, set[str]] = {
     "plugins": {"hookspecs", "core"} | EVERYWHERE,
     "telemetry": EVERYWHERE | SEAMS,
     "output": {"records", "core", "hostile"} | EVERYWHERE | SEAMS,
+    "live": {"records", "hostile"},
     "sandbox": {"core"} | EVERYWHERE | SEAMS,
     "testing": {"core", "connector", "sandbox", "hookspecs"} | EVERYWHERE | SEAMS,
 }
 ANYTHING_BUT_COMMANDS = {"session"}
-COMMANDS = {"commands", "main"}
+COMMANDS = {"commands", "main", "__main__"}
 COMMANDS_MAY_NOT = {"transport", "journal", "cache"}
 PLUGINS_MAY = {"core", "connector", "hookspecs", "sandbox", "testing"} | EVERYWHERE | SEAMS
 # `python -m latentspeed_cli.sandbox` is a composition root of its own: it finds the venue models.
@@ -54,11 +55,13 @@ LIBRARIES: dict[str, set[str]] = {
     "records": {"msgspec"},
     "hookspecs": {"msgspec", "pluggy"},
     "plugins": {"msgspec", "pluggy"},
-    "output": {"msgspec", "tabulate", "rich"},
+    "output": {"msgspec", "tabulate"},
+    "live": {"msgspec", "rich"},
     "sandbox": {"msgspec", "aiohttp", "grpc", "apsw"},
+    "crash": {"platformdirs"},
     "session": {"msgspec"},
     "main": {"click", "typer"},
-    "commands": {"msgspec", "click", "typer", "rich", "tabulate"},
+    "commands": {"msgspec", "click", "typer"},
     "testing": {"msgspec", "vcr", "pytest", "aiohttp"},
     "plugin": {"msgspec", "coincurve", "Crypto", "eth_account", "eth_utils", "hexbytes"},
     "errors": set(),

@@ -21,8 +21,14 @@ SEAMS: dict[str, tuple[str, ...]] = {
         "latentspeed_cli/journal/",
         "latentspeed_cli/sandbox/",
     ),
-    "environment": ("latentspeed_cli/config.py", "latentspeed_cli/keys.py", "latentspeed_cli/main.py"),
-    "stdout": ("latentspeed_cli/output.py", "latentspeed_cli/main.py"),
+    "environment": (
+        "latentspeed_cli/config.py",
+        "latentspeed_cli/keys.py",
+        "latentspeed_cli/crash.py",
+        "latentspeed_cli/main.py",
+        "latentspeed_cli/commands/call.py",
+    ),
+    "stdout": ("latentspeed_cli/output.py", "latentspeed_cli/main.py", "latentspeed_cli/commands/call.py"),
     "processes": ("latentspeed_cli/sandbox/",),
 }
 MODULES = {
