@@ -43,8 +43,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a command needs to know before it looks anything up.
 
     account: the address the key acts for, None for the key's own. vault: a sub-account or vault of it. key: where the
-    profile says its key is; always None on the sandbox, whose own keys are used. base_url: None for the network's own.
-    mainnet_confirmed: mainnet was said both by the profile and on the command line. directories need not exist yet.
+    profile says its key is; always None on the sandbox, whose own keys are used; sandbox_account says which of them.
+    base_url: None for the network's own. mainnet_confirmed: mainnet was said both by the profile and on the command
+    line. The folders need not exist yet.
     """
 
     venue: str
@@ -61,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     config_path: Path
     timeout_s: float
     mainnet_confirmed: bool
+    sandbox_account: int = 0
 
 
 def resolve(flags: Mapping[str, str | None], environ: Mapping[str, str] | None = None) -> Settings:

@@ -233,7 +233,7 @@ class Output:
         rows = [
             (name, _cell(cells.get(name)))
             for name in names
-            if name not in lists and (self.fields or cells.get(name) not in (None, [], ""))
+            if name not in lists and (self.fields or cells.get(name) not in (None, (), ""))
         ]
         parts = [str(tabulate(rows, tablefmt="plain", disable_numparse=True))]
         parts += [f"\n{name}\n{self._table(items)}" for name, items in lists.items()]
@@ -257,7 +257,7 @@ def _escaped_json(data: bytes) -> str:
 def _pick(value: Any, path: list[str]) -> Any:
     if not path:
         return value
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_pick(item, path) for item in value]
     if not isinstance(value, dict):
         return None
@@ -269,7 +269,7 @@ def _merge(into: Tree, more: Mapping[str, Any]) -> None:
         known = into.get(key)
         if isinstance(known, dict) and isinstance(value, dict):
             _merge(known, value)
-        elif isinstance(known, list) and isinstance(value, list) and len(known) == len(value):
+        elif isinstance(known, list | tuple) and isinstance(value, list | tuple) and len(known) == len(value):
             for left, right in zip(known, value, strict=True):
                 if isinstance(left, dict) and isinstance(right, dict):
                     _merge(left, right)
@@ -294,7 +294,7 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(_cell(item) for item in value) or "-"
     if isinstance(value, dict):
         return " ".join(_cell(item) for item in value.values() if item is not None)
@@ -307,7 +307,7 @@ def _csv_cell(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list | dict):
+    if isinstance(value, list | tuple | dict):
         return _escaped_json(msgspec.json.encode(value))
     text = escape(str(value))
     if text[:1] in "=@+" or (text[:1] == "-" and not text[1:2].isdigit()):

@@ -43,6 +43,9 @@ async def open_connector(
     sign: a key is needed, and it is an error not to have one. public: no account is needed either, so nothing looks
     for one. notify: told what a person should know, such as that a sandbox was started.
     """
+    notice = plugins.check_allowed(plugins.find(settings.venue), settings.network)
+    if notice is not None:
+        notify(notice)
     plugin = plugins.load(settings.venue)
     if settings.network not in plugin.spec.networks:
         raise UsageError(f"{settings.venue} has no network {settings.network}")
@@ -107,13 +110,13 @@ def _sandbox(settings: config.Settings, notify: Callable[[str], object]) -> Plac
     from .sandbox import accounts
 
     if settings.base_url is not None:
-        key = keys.Secret(accounts.PRIVATE_KEYS[0])
+        key = keys.Secret(accounts.PRIVATE_KEYS[settings.sandbox_account])
         return Place(base_url=settings.base_url, instance=settings.base_url, account=settings.account, key=key)
     from .sandbox import supervisor
 
     info = supervisor.ensure(settings.state_dir, notify=notify)
     venue = info.venues[settings.venue]
-    own = venue.accounts[0]
+    own = venue.accounts[settings.sandbox_account]
     return Place(
         base_url=venue.base_url,
         instance=info.instance or "",

@@ -119,7 +119,9 @@ async def place_all(call: Call, connector: PerpetualDerivativeBase | None, rows:
                     f"line {row.line}: client order id {row.client_order_id}", client_order_id=row.client_order_id
                 )
             try:
-                placed = await place_one(call, connector, row.intent, row.client_order_id, how)
+                placed = await place_one(
+                    call, connector, row.intent, row.client_order_id, how, is_new_id=row.is_generated
+                )
             except LatentspeedError as error:
                 error.client_order_id = error.client_order_id or row.client_order_id
                 return Result(record=error_record(error, line=row.line), end=error.exit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Coroutine
@@ -39,8 +40,12 @@ class Call(Given):
 
     @cached_property
     def settings(self) -> Settings:
-        from .. import config
+        from .. import config, telemetry
 
+        if self.flag("verbose"):
+            telemetry.set_up_logging(2)
+        else:
+            logging.getLogger(telemetry.ROOT).addHandler(logging.NullHandler())
         said = {name: self.text(name) for name in ("venue", "network", "profile", "account", "output")}
         return config.resolve({**said, **self.options})
 

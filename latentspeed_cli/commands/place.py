@@ -106,10 +106,11 @@ def place(
     how = How(wait=target, timeout_s=settings.timeout_s, dry_run=dry_run, despite_unknown=despite_unknown)
     if intent is None:
         return _place_many(call, rows, how)
-    if client_id is None:
-        client_id = new_client_order_id(SystemEntropy())
+    is_new_id = client_id is None
+    client_id = client_id or new_client_order_id(SystemEntropy())
+    if is_new_id:
         output.note(f"client order id {client_id}", client_order_id=client_id)
-    placed = call.run(_place(call, intent, client_id, how))
+    placed = call.run(_place(call, intent, client_id, how, is_new_id=is_new_id))
     return output.finish(placed.record, placed.error)
 
 
@@ -131,11 +132,11 @@ def _one_of(argument: str | None, option: str | None, what: str) -> str | None:
     return argument if option is None else option
 
 
-async def _place(call: Call, intent: OrderIntent, client_order_id: str, how: How) -> Placed:
+async def _place(call: Call, intent: OrderIntent, client_order_id: str, how: How, *, is_new_id: bool) -> Placed:
     from ..session import open_connector
 
     async with open_connector(call.settings, sign=True, notify=call.output.note) as connector:
-        return await place_one(call, connector, intent, client_order_id, how)
+        return await place_one(call, connector, intent, client_order_id, how, is_new_id=is_new_id)
 
 
 def _place_many(call: Call, rows: list[batch.Row], how: How) -> Exit:

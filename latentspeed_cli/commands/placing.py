@@ -37,20 +37,32 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def place_one(
-    call: Call, connector: PerpetualDerivativeBase, intent: OrderIntent, client_order_id: str, how: How
+    call: Call,
+    connector: PerpetualDerivativeBase,
+    intent: OrderIntent,
+    client_order_id: str,
+    how: How,
+    *,
+    is_new_id: bool,
 ) -> Placed:
-    """Place `intent`. Raises what refused it before anything was sent.
+    """Place `intent`. Raises what refused it before anything was sent. is_new_id: the id was made for it just now.
 
     A signal that stops this run after the intent became durable still gives the order's record: with exit 5 while it
     is undecided, the signal's own code otherwise.
     """
     try:
         if how.dry_run:
-            outcome = await connector.dry_run(intent, client_order_id=client_order_id)
+            outcome = await connector.dry_run(
+                intent,
+                client_order_id=client_order_id,
+                is_new_id=is_new_id,
+                despite_unknown=how.despite_unknown,
+            )
         else:
             outcome = await connector.place_order(
                 intent,
                 client_order_id=client_order_id,
+                is_new_id=is_new_id,
                 wait=how.wait,
                 timeout_s=how.timeout_s,
                 despite_unknown=how.despite_unknown,

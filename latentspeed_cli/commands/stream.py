@@ -106,7 +106,9 @@ def _channel(word: str) -> Channel:
 async def _follow(call: Call, channel: Channel, pairs: list[str], limits: Limits) -> None:
     from ..session import open_connector
 
-    async with open_connector(call.settings, sign=False, notify=call.output.note) as connector:
+    async with open_connector(
+        call.settings, sign=False, public=channel in PUBLIC, notify=call.output.note
+    ) as connector:
         items = connector.stream((channel,), pairs)
         with call.output.live(STALLED_AFTER_S) as show:
             seq = 0

@@ -1,0 +1,5 @@
+"""`python -m latentspeed_cli`: the same program as `latentspeed`."""
+
+from .main import run
+
+run()
