@@ -1,277 +1,419 @@
-"""The local exchange's sockets: HTTP and WebSocket on loopback around a venue model, which does all the thinking.
+"""The sockets, the clock and the latency around the venue models: HTTP and WebSocket on loopback.
 
-One VenueServer a venue. A request's way: model -> store -> latency -> answer. Whatever the model did in one turn of the
-loop is stored in one transaction, and nothing leaves before that transaction is done.
+The way of every request: the model answers; what it changed is stored; frames go out, then the answer, after the
+scenario's latency. What one turn of the event loop changed is stored in one transaction, and nothing of it is told to
+anybody before.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import ipaddress
+import itertools
 import logging
-from collections.abc import Mapping
+import os
+import signal
+from collections.abc import Iterable
+from functools import partial
 
-import msgspec
 from aiohttp import WSMsgType, web
+from multidict import CIMultiDict
 
 from ..clock import NS_PER_S, Clock
-from ..errors import LatentspeedError, UsageError
-from .faults import Fault, FaultKind, Faults
-from .model import Close, HttpRequest, HttpResponse, Scenario, Send, VenueModel
-from .store import Store, latest
+from ..errors import UsageError
+from .connections import Connection
+from .control import Control
+from .faults import Fault, Faults
+from .home import AccountInfo, VenueInfo
+from .model import Close, HttpRequest, HttpResponse, Scenario, Send, StoredRow, VenueModel
+from .store import Store
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
-HOST = "127.0.0.1"
-MAX_BODY_BYTES = 2_000_000
-MAX_FRAME_BYTES = 1_000_000
-# A reader this far behind is dropped, as the venue does it; nothing is ever left out silently.
-MAX_QUEUED_FRAMES = 20_000
-_MIN_TICK_S = 0.001
-_MAX_TICK_S = 1.0
-
-
-class _Connection:
-    """One WebSocket and the frames that wait to leave through it."""
-
-    def __init__(self, socket: web.WebSocketResponse, request: web.BaseRequest) -> None:
-        self.socket = socket
-        self.request = request
-        self.frames: asyncio.Queue[str | Close] = asyncio.Queue(MAX_QUEUED_FRAMES)
-
-    def put(self, frame: str | Close) -> None:
-        try:
-            self.frames.put_nowait(frame)
-        except asyncio.QueueFull:
-            self.cut()
-
-    def cut(self) -> None:
-        """Drop the socket without a close frame: the peer sees 1006."""
-        if self.request.transport is not None:
-            self.request.transport.abort()
-
-    async def pump(self) -> None:
-        """Send what is put, until the connection ends."""
-        while True:
-            frame = await self.frames.get()
-            try:
-                if isinstance(frame, str):
-                    await self.socket.send_str(frame)
-                elif frame.code is None:
-                    return self.cut()
-                else:
-                    await self.socket.close(code=frame.code, message=frame.reason.encode())
-                    return None
-            except (ConnectionError, RuntimeError):  # the peer went away; aiohttp tells it in either way
-                return None
+CONTROL_PREFIX = "/control/"
+_BACKLOG = 1024
+_BEFORE = ("drop_request", "status", "delay_request")
+_AFTER = ("lose_reply", "delay", "garbage", "cut", "status_after", "crash")
+_FRAMES = ("drop_frame", "duplicate_frame", "reorder_frames")
+_CLOCK_SHIFT = "clock_shift_ns"
 
 
-class VenueServer:
-    """Serves one venue. Use `start`, then let the loop run, then `stop`."""
+class Venue:
+    """One model, its connections and the trouble ordered for it. site: the listener that serves it."""
 
-    def __init__(self, model: VenueModel, store: Store, scenario: Scenario, clock: Clock, *, token: str) -> None:
+    def __init__(self, model: VenueModel) -> None:
         self.model = model
-        self.scenario = scenario
+        self.connections: dict[int, Connection] = {}
         self.faults = Faults()
-        self.base_url = ""
-        self.last_active_ns = clock.now_ns()
+        self.wake = asyncio.Event()
+        self.site: Site | None = None
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    def describe(self) -> VenueInfo:
+        """Where it listens and who has an account. Only once its site listens."""
+        assert self.site is not None
+        ws_path = self.model.ws_paths[0] if self.model.ws_paths else ""
+        return VenueInfo(
+            base_url=self.site.url,
+            ws_url="ws" + self.site.url.removeprefix("http") + ws_path,
+            accounts=tuple(
+                AccountInfo(address=account.address, private_key=account.private_key, mnemonic=account.mnemonic)
+                for account in self.model.accounts()
+            ),
+        )
+
+    def deliver(self, item: Send | Close) -> Connection | None:
+        """Put one item of the outbox on its connection, with the trouble that was ordered."""
+        connection = self.connections.get(item.connection)
+        if connection is None:
+            return None
+        if isinstance(item, Close):
+            connection.end(item.code, item.reason)
+            return connection
+        struck = self.faults.take(_FRAMES, connection.path, item.text) if self.faults else None
+        kind = struck[0] if struck else None
+        if kind == "reorder_frames" and connection.held is None:
+            connection.held = item.text
+            return connection
+        if kind != "drop_frame":
+            connection.send(item.text)
+        if kind == "duplicate_frame":
+            connection.send(item.text)
+        if connection.held is not None:
+            connection.send(connection.held)
+            connection.held = None
+        return connection
+
+
+class Site:
+    """One listener and the venues it serves, found by path. A path that ends with "/" covers all below it."""
+
+    def __init__(self) -> None:
+        self.http: dict[str, Venue] = {}
+        self.ws: dict[str, Venue] = {}
+        self.url = ""
+        self.port = 0
+
+    def serves(self, model: VenueModel) -> bool:
+        """Whether the paths of `model` are still free here."""
+        return self.http.keys().isdisjoint(model.http_paths) and self.ws.keys().isdisjoint(model.ws_paths)
+
+    def add(self, venue: Venue) -> None:
+        self.http |= dict.fromkeys(venue.model.http_paths, venue)
+        self.ws |= dict.fromkeys(venue.model.ws_paths, venue)
+        venue.site = self
+
+    def find(self, path: str) -> Venue | None:
+        venue = self.http.get(path)
+        while venue is None and path != "/":
+            path = path.rstrip("/").rpartition("/")[0] + "/"
+            venue = self.http.get(path)
+        return venue
+
+
+class Shell:
+    """All venues of one sandbox. Raises StoreUnreadable when what was kept of a venue makes no sense.
+
+    active_at: when the last request came, on the loop's clock.
+    """
+
+    def __init__(
+        self, models: Iterable[VenueModel], *, scenario: Scenario, store: Store, clock: Clock, control_token: str
+    ) -> None:
+        self.scenario = scenario
+        self.venues: dict[str, Venue] = {}
+        self.sites: list[Site] = []
+        self.stopping = asyncio.Event()
+        self.failure: Exception | None = None
+        self.idle_s: float | None = None
+        self.active_at = asyncio.get_running_loop().time()
         self._store = store
         self._clock = clock
-        self._token = token
-        self._connections: dict[int, _Connection] = {}
-        self._next_connection = 1
-        self._settling: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._runner: web.ServerRunner | None = None
+        self._shift_ns = int(store.meta().get(_CLOCK_SHIFT, "0"))
+        self._last_ns = 0
+        self._numbers = itertools.count(1)
+        self._open = 0
+        self.control = Control(self, control_token)
+        self._servers: list[tuple[web.Server, asyncio.Server]] = []
+        self._rows: list[tuple[str, StoredRow]] = []
+        self._items: list[tuple[Venue, Send | Close]] = []
+        self._stored: asyncio.Future[None] | None = None
+        for model in models:
+            self._take_in(model)
 
-    @property
-    def ws_url(self) -> str:
-        return "ws" + self.base_url.removeprefix("http") + self.model.ws_paths[0]
+    def _take_in(self, model: VenueModel) -> None:
+        venue = self.venues[model.name] = Venue(model)
+        site = next((site for site in self.sites if site.serves(model)), None)
+        if site is None:
+            site = Site()
+            self.sites.append(site)
+        site.add(venue)
+        model.load(self._store.rows(model.name), self.now_ns())
+        self._store.write((model.name, row) for row in model.changed_rows())
 
-    @property
-    def has_listeners(self) -> bool:
-        return bool(self._connections)
+    def now_ns(self) -> int:
+        """The venues' time: the clock, moved by the control API, never backwards."""
+        self._last_ns = max(self._last_ns, self._clock.now_ns() + self._shift_ns)
+        return self._last_ns
 
-    async def start(self, port: int) -> None:
-        """Take up the stored state and listen. port 0: the kernel's choice. Raises OSError when the port is taken."""
-        self.model.load(self._store.rows(self.model.name), self._clock.now_ns())
-        await self._settle()
-        server = web.Server(self._handle, access_log=None)
-        self._runner = web.ServerRunner(server, shutdown_timeout=1.0)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, port)
-        await site.start()
-        bound = self._runner.addresses[0][1]
-        self.base_url = f"http://{HOST}:{bound}"
-        self._tick()
+    def advance(self, seconds: float) -> None:
+        """Move the venues' clock forward, for good, and let them do what has become due."""
+        self._shift_ns += int(seconds * NS_PER_S)
+        self._store.set_meta({_CLOCK_SHIFT: str(self._shift_ns)})
+        for venue in self.venues.values():
+            venue.wake.set()
 
-    async def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        for connection in list(self._connections.values()):
-            connection.put(Close(connection=0, code=1001, reason="going away"))
-        if self._runner is not None:
-            await self._runner.cleanup()
-        await self._settle()
+    async def listen(self, host: str, port: int | None) -> None:
+        """Open the first site on `port` (None: 3001 if it is free; 0: the kernel's choice), others where there is room.
 
-    # Time
+        Raises UsageError when the host is not loopback or the port cannot be had.
+        """
+        address = loopback(host)
+        loop = asyncio.get_running_loop()
+        for site in self.sites:
+            http = web.Server(partial(self.handle, site), access_log=None)
+            wanted = (3001, 0) if port is None else (port,)
+            server = None
+            for candidate in wanted:
+                try:
+                    server = await loop.create_server(http, address, candidate, backlog=_BACKLOG)
+                    break
+                except OSError as error:
+                    if error.errno != errno.EADDRINUSE or candidate == wanted[-1]:
+                        reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
+                        raise UsageError(f"port {candidate} {reason}", hint="choose another one, or none") from error
+            assert server is not None
+            self._servers.append((http, server))
+            site.port = server.sockets[0].getsockname()[1]
+            site.url = f"http://[{address}]:{site.port}" if ":" in address else f"http://{address}:{site.port}"
+            port = 0
 
-    def _tick(self) -> None:
-        now_ns = self._clock.now_ns()
-        due_ns = self.model.tick(now_ns)
-        self._settle()
-        delay_s = min(max((due_ns - now_ns) / NS_PER_S, _MIN_TICK_S), _MAX_TICK_S)
-        self._timer = asyncio.get_running_loop().call_later(delay_s, self._tick)
+    async def run(self) -> None:
+        """Keep the venues going until stop() or a failure. Raises what a model's tick, or the disk, raised."""
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(self._tick(venue)) for venue in self.venues.values()]
+            running.append(tasks.create_task(self._watch_idle()))
+            await self.stopping.wait()
+            for task in running:
+                task.cancel()
+        if self.failure is not None:
+            raise self.failure
 
-    # After the model has done something
+    async def close(self) -> None:
+        """Stop listening and drop every connection."""
+        for http, server in self._servers:
+            server.close()
+            for venue in self.venues.values():
+                for connection in venue.connections.values():
+                    connection.end(None)
+                    connection.flush()
+            await http.shutdown(timeout=0.2)
 
-    def _settle(self) -> asyncio.Future[None]:
-        """Done when all that the model has done so far is stored; its frames are on their way then."""
-        if self._settling is None:
-            loop = asyncio.get_running_loop()
-            self._settling = loop.create_future()
-            loop.call_soon(self._write)
-        return self._settling
+    def stop(self) -> None:
+        self.stopping.set()
 
-    def _write(self) -> None:
-        done, self._settling = self._settling, None
-        assert done is not None
-        rows = self.model.changed_rows()
-        try:
-            if rows:
-                self._store.write(self.model.name, latest(rows))
-        except LatentspeedError as error:
-            logger.critical("cannot store: %s", error)
-            done.set_exception(error)
-            done.exception()  # nobody may be waiting; it is logged
-            return
-        for item in self.model.outbox():
-            connection = self._connections.get(item.connection)
-            if connection is not None:
-                connection.put(item.text if isinstance(item, Send) else item)
-        done.set_result(None)
+    def settle(self, venue: Venue) -> asyncio.Future[None] | None:
+        """Collect what a call of the model changed and wants to send. The future is done once it is stored and sent.
 
-    # HTTP
+        None: nothing of this turn waits.
+        """
+        rows, items = venue.model.changed_rows(), venue.model.outbox()
+        if rows or items:
+            self._rows += [(venue.name, row) for row in rows]
+            self._items += [(venue, item) for item in items]
+            if self._stored is None:
+                loop = asyncio.get_running_loop()
+                self._stored = loop.create_future()
+                loop.call_soon(self._flush)
+        return self._stored
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    def _flush(self) -> None:
+        rows, items, stored = self._rows, self._items, self._stored
+        self._rows, self._items, self._stored = [], [], None
+        assert stored is not None
+        if rows:
+            try:
+                self._store.write(rows)
+            except Exception as error:  # whatever the disk says: nobody may hear of what is not stored
+                self.failure = error
+                self.stop()
+                return
+        touched = {connection: None for venue, item in items if (connection := venue.deliver(item)) is not None}
+        for connection in touched:
+            connection.flush()
+        stored.set_result(None)
+
+    async def _tick(self, venue: Venue) -> None:
+        while True:
+            venue.wake.clear()
+            due_ns = venue.model.tick(self.now_ns())
+            self.settle(venue)
+            pause_s = max((due_ns - self.now_ns()) / NS_PER_S, 0.001)
+            try:
+                async with asyncio.timeout(pause_s):
+                    await venue.wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _watch_idle(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            if self.idle_s is None:
+                await asyncio.sleep(60)
+                continue
+            if self._open:
+                self.active_at = loop.time()
+            rest_s = self.active_at + self.idle_s - loop.time()
+            if rest_s <= 0:
+                log.info("no request for %s s", self.idle_s)
+                self.stop()
+                return
+            await asyncio.sleep(min(rest_s, 60) + 0.001)
+
+    async def handle(self, site: Site, request: web.BaseRequest) -> web.StreamResponse:
+        """One HTTP request or WebSocket handshake."""
+        self.active_at = asyncio.get_running_loop().time()
         path = request.path
-        if path.startswith("/control/"):
-            return await self._control(request)
-        self.last_active_ns = self._clock.now_ns()
-        if path in self.model.ws_paths and request.headers.get("Upgrade", "").lower() == "websocket":
-            return await self._websocket(request)
-        if path not in self.model.http_paths:
-            return web.Response(status=404)
-        body = await _read(request)
-        if body is None:
-            return web.Response(status=413)
-        fault = self.faults.take(path)
-        if fault is not None and fault.kind is FaultKind.DROP_REQUEST:
-            return _cut(request)
-        if fault is not None and fault.kind is FaultKind.STATUS:
-            return web.Response(status=fault.status, text="")
-        answer = self.model.http(
-            HttpRequest(
-                method=request.method,
-                path=path,
-                query=request.query,
-                headers={name.lower(): value for name, value in request.headers.items()},
-                body=body,
-                peer=request.remote or HOST,
-            ),
-            self._clock.now_ns(),
+        venue = site.ws.get(path)
+        if venue is not None and request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self._websocket(venue, request)
+        venue = site.find(path)
+        if venue is not None:
+            return await self._http(venue, request)
+        if path.startswith(CONTROL_PREFIX):
+            return await self.control.handle(path.removeprefix(CONTROL_PREFIX), request)
+        return web.Response(status=404)
+
+    async def _http(self, venue: Venue, request: web.BaseRequest) -> web.StreamResponse:
+        body = await request.read()
+        text = body.decode(errors="replace") if venue.faults else ""
+        before = venue.faults.take(_BEFORE, request.path, text) if venue.faults else None
+        if before is not None:
+            kind, fault = before
+            if kind == "drop_request":
+                return _abort(request)
+            if kind == "status":
+                return _refusal(fault)
+            await asyncio.sleep(fault.seconds)
+        incoming = HttpRequest(
+            method=request.method,
+            path=request.path,
+            query=dict(request.query) if request.query_string else {},
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=body,
+            peer=request.remote or "",
         )
-        await self._settle()
-        if fault is not None:
-            return await self._spoil(request, fault, answer)
+        response = venue.model.http(incoming, self.now_ns())
+        stored = self.settle(venue)
+        if stored is not None:
+            await stored
         if self.scenario.latency_s:
             await asyncio.sleep(self.scenario.latency_s)
-        return _response(answer)
+        after = venue.faults.take(_AFTER, request.path, text) if venue.faults else None
+        return _answer(response) if after is None else await _spoiled(after, response, request)
 
-    async def _spoil(self, request: web.BaseRequest, fault: Fault, answer: HttpResponse) -> web.StreamResponse:
-        """What comes instead of the answer to a request that the model has carried out."""
-        if fault.kind is FaultKind.LOSE_REPLY:
-            return _cut(request)
-        if fault.kind is FaultKind.STATUS_AFTER:
-            return web.Response(status=fault.status, text="")
-        if fault.kind is FaultKind.GARBAGE:
-            return web.Response(status=200, body=b'{"status":"ok","resp', content_type="application/json")
-        await asyncio.sleep(fault.seconds)
-        return _response(answer)
-
-    # WebSocket
-
-    async def _websocket(self, request: web.BaseRequest) -> web.StreamResponse:
-        number = self._next_connection
-        self._next_connection += 1
-        refusal = self.model.ws_open(number, request.path, request.remote or HOST, self._clock.now_ns())
+    async def _websocket(self, venue: Venue, request: web.BaseRequest) -> web.StreamResponse:
+        refused = venue.faults.take(("refuse_ws",), request.path, "") if venue.faults else None
+        if refused is not None:
+            return _refusal(refused[1])
+        connection = Connection(next(self._numbers), request.path)
+        refusal = venue.model.ws_open(connection.number, request.path, request.remote or "", self.now_ns())
         if refusal is not None:
-            return _response(refusal)
-        socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME_BYTES)
-        await socket.prepare(request)
-        connection = _Connection(socket, request)
-        self._connections[number] = connection
-        self._settle()
-        pump = asyncio.ensure_future(connection.pump())
+            self.settle(venue)
+            return _answer(refusal)
+        venue.connections[connection.number] = connection
+        self._open += 1
+        self.settle(venue)
         try:
-            async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    self.last_active_ns = self._clock.now_ns()
-                    self.model.ws_frame(number, message.data, self.last_active_ns)
-                    self._settle()
+            socket = web.WebSocketResponse(autoping=False, compress=False, timeout=1.0)
+            await socket.prepare(request)
+            transport = request.transport
+            if transport is not None:
+                connection.attach(socket, transport)
+                await self._read(venue, connection, socket)
+                await connection.closed()
+            return socket
         finally:
-            pump.cancel()
-            del self._connections[number]
-            self.last_active_ns = self._clock.now_ns()
-            self.model.ws_close(number, self.last_active_ns)
-            self._settle()
-        return socket
+            self._open -= 1
+            del venue.connections[connection.number]
+            venue.model.ws_close(connection.number, self.now_ns())
+            self.settle(venue)
 
-    # Control
+    async def _read(self, venue: Venue, connection: Connection, socket: web.WebSocketResponse) -> None:
+        loop = asyncio.get_running_loop()
+        async for message in socket:
+            self.active_at = loop.time()
+            if message.type is WSMsgType.PING:
+                connection.pong(message.data)
+            elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                text = message.data if isinstance(message.data, str) else message.data.decode(errors="replace")
+                if self.scenario.latency_s:
+                    loop.call_later(self.scenario.latency_s, self._frame, venue, connection, text)
+                else:
+                    self._frame(venue, connection, text)
 
-    async def _control(self, request: web.BaseRequest) -> web.Response:
-        """POST /control/COMMAND with a JSON object, for whoever can read sandbox.json."""
-        if request.headers.get("Authorization") != f"Bearer {self._token}":
-            return web.json_response({"error": "wrong or missing control token"}, status=403)
-        body = await _read(request) or b"{}"
-        command = request.path.removeprefix("/control/")
-        try:
-            arguments = msgspec.json.decode(body, type=dict[str, object])
-            result = self._command(command, arguments)
-        except (msgspec.MsgspecError, UsageError) as error:
-            return web.json_response({"error": str(error)}, status=400)
-        await self._settle()
-        return web.Response(body=msgspec.json.encode({"result": result}), content_type="application/json")
-
-    def _command(self, command: str, arguments: Mapping[str, object]) -> object:
-        if self.faults.add(command, arguments):
-            return None
-        if command == "clear_faults":
-            self.faults.clear()
-            return None
-        if command == "disconnect":
-            for connection in list(self._connections.values()):
-                connection.cut()
-            return len(self._connections)
-        return self.model.control(command, arguments, self._clock.now_ns())
+    def _frame(self, venue: Venue, connection: Connection, text: str) -> None:
+        if connection.number in venue.connections and not connection.ended:
+            venue.model.ws_frame(connection.number, text, self.now_ns())
+            self.settle(venue)
 
 
-async def _read(request: web.BaseRequest) -> bytes | None:
-    """The body; None when it is too large."""
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        return None
+def loopback(host: str) -> str:
+    """The address to bind for `host`. Raises UsageError unless it is this machine's own."""
     try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        return None
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        address = None
+    if address is None or not address.is_loopback:
+        raise UsageError(f"the sandbox listens on this machine only, not on {host!r}", hint="leave the host out")
+    return str(address)
 
 
-def _cut(request: web.BaseRequest) -> web.Response:
-    """End the connection in the middle of a request: the client has no answer and cannot know."""
+def _answer(response: HttpResponse) -> web.Response:
+    headers = CIMultiDict(response.headers)
+    if response.body or response.content_type:
+        headers["Content-Type"] = response.content_type
+    return web.Response(status=response.status, body=response.body, headers=headers)
+
+
+def _refusal(fault: Fault) -> web.Response:
+    return web.Response(status=fault.status, body=fault.body.encode(), headers={"Content-Type": fault.content_type})
+
+
+def _abort(request: web.BaseRequest) -> web.Response:
+    """Drop the connection; the response returned never leaves."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
 
 
-def _response(answer: HttpResponse) -> web.Response:
-    headers = {**answer.headers, "Content-Type": answer.content_type} if answer.content_type else dict(answer.headers)
-    return web.Response(status=answer.status, body=answer.body, headers=headers)
+async def _spoiled(struck: tuple[str, Fault], response: HttpResponse, request: web.BaseRequest) -> web.StreamResponse:
+    """What becomes of an answer in trouble. The venue has done its work."""
+    kind, fault = struck
+    if kind == "crash":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "lose_reply":
+        return _abort(request)
+    if kind == "status_after":
+        return _refusal(fault)
+    if kind == "garbage":
+        return _answer(HttpResponse(status=200, body=fault.body.encode(), content_type="application/json"))
+    if kind == "cut":
+        return await _cut(response, request)
+    await asyncio.sleep(fault.seconds)
+    return _answer(response)
+
+
+async def _cut(response: HttpResponse, request: web.BaseRequest) -> web.StreamResponse:
+    """Half of the body, then the end of the connection."""
+    half = web.StreamResponse(status=response.status, headers={"Content-Type": response.content_type})
+    half.content_length = len(response.body)
+    await half.prepare(request)
+    await half.write(response.body[: len(response.body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return half

@@ -1,113 +1,112 @@
-"""What of the local exchange outlives a restart: one table of objects, written before an answer goes out.
+"""What outlives a restart: objects of the venue models by (venue, kind, key), and who this sandbox is. SQLite in WAL.
 
-SQLite in WAL mode: a killed server loses nothing that it has answered. Only a machine that loses power may lose the last
-moments (synchronous=NORMAL), which a local exchange can afford.
+A written row survives the death of the process at any moment. It is not flushed to the disk itself at every commit: a
+power cut may lose the last moments of an exchange that deals in play money.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import apsw
-import msgspec
 
-from ..errors import LatentspeedError, OrderRefused
+from .home import StoreUnreadable
 from .model import StoredRow
 
-SCHEMA_VERSION = 1
-_OPEN_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+FORMAT = 1
 
-
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Which run of the exchange this file belongs to. created_ns: Unix time."""
-
-    instance: str
-    seed: int
-    scenario: str
-    created_ns: int
-
-
-class StoreError(OrderRefused):
-    """The store cannot be read. Exit code 3, as for a corrupt replay file."""
+_TABLES = f"""
+    PRAGMA user_version = {FORMAT};
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE objects (venue TEXT, kind TEXT, key TEXT, value BLOB NOT NULL, PRIMARY KEY (venue, kind, key))
+        WITHOUT ROWID;
+"""
 
 
 class Store:
-    """The file. One writer, the server that holds the lock."""
+    """One open file. Only one process opens it: the holder of the sandbox lock."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create. Raises StoreError when the file is damaged or newer than this program."""
+    def __init__(self, path: Path, database: apsw.Connection) -> None:
         self.path = path
+        self._database = database
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """Open or make the file, mode 0600. Raises StoreUnreadable."""
+        path.touch(mode=0o600)
         try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._db = apsw.Connection(str(path), flags=_OPEN_FLAGS)
-            self._db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL")
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
-                "CREATE TABLE IF NOT EXISTS objects(venue TEXT, kind TEXT, key TEXT, value BLOB NOT NULL,"
-                " PRIMARY KEY(venue, kind, key)) WITHOUT ROWID"
-            )
-            version = self._meta("schema_version")
-            if self._db.pragma("quick_check") != "ok":
-                raise _damaged(path)
-        except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
-            raise _damaged(path) from error
-        except (apsw.Error, OSError) as error:
-            raise StoreError(f"the sandbox store {path} cannot be opened: {error}") from error
-        if version is None:
-            self._put_meta("schema_version", str(SCHEMA_VERSION).encode())
-        elif version != str(SCHEMA_VERSION).encode():
-            raise StoreError(f"the sandbox store {path} is of another version", hint="run: latentspeed sandbox reset")
-
-    def identity(self) -> Identity | None:
-        """Whose file this is; None while it is new."""
-        text = self._meta("identity")
-        try:
-            return None if text is None else msgspec.json.decode(text, type=Identity)
-        except msgspec.MsgspecError as error:
-            raise _damaged(self.path) from error
-
-    def put_identity(self, identity: Identity) -> None:
-        self._put_meta("identity", msgspec.json.encode(identity))
-
-    def rows(self, venue: str) -> list[StoredRow]:
-        """Every object of a venue."""
-        found = self._db.execute("SELECT kind, key, value FROM objects WHERE venue = ? ORDER BY kind, key", (venue,))
-        return [StoredRow(str(kind), str(key), bytes(value)) for kind, key, value in found]
-
-    def write(self, venue: str, rows: Sequence[StoredRow]) -> None:
-        """All of `rows` or none, durable against the end of this process."""
-        changed = [(venue, row.kind, row.key, row.value) for row in rows if row.value is not None]
-        deleted = [(venue, row.kind, row.key) for row in rows if row.value is None]
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            if changed:
-                self._db.executemany("INSERT OR REPLACE INTO objects VALUES(?, ?, ?, ?)", changed)
-            if deleted:
-                self._db.executemany("DELETE FROM objects WHERE venue = ? AND kind = ? AND key = ?", deleted)
-            self._db.execute("COMMIT")
+            database = apsw.Connection(str(path))
+            database.execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+            version = database.pragma("user_version")
+            if version == 0:
+                database.execute("BEGIN IMMEDIATE; " + _TABLES + "COMMIT")
+            elif version != FORMAT:
+                raise StoreUnreadable(
+                    f"{path} has format {version}, this version reads {FORMAT}", hint="`latentspeed sandbox reset`"
+                )
         except apsw.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise StoreError(f"the sandbox store {self.path} cannot be written: {error}") from error
+            raise unreadable(path, error) from error
+        return cls(path, database)
+
+    def meta(self) -> dict[str, str]:
+        """Names and values of what is known about this sandbox. Raises StoreUnreadable."""
+        try:
+            return {str(name): str(value) for name, value in self._database.execute("SELECT name, value FROM meta")}
+        except apsw.Error as error:
+            raise unreadable(self.path, error) from error
+
+    def set_meta(self, values: dict[str, str]) -> None:
+        with self._database:
+            self._database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+
+    def rows(self, venue: str) -> Iterator[StoredRow]:
+        """Every object of one venue. Raises StoreUnreadable while it is read."""
+        try:
+            for kind, key, value in self._database.execute(
+                "SELECT kind, key, value FROM objects WHERE venue = ? ORDER BY kind, key", (venue,)
+            ):
+                yield StoredRow(kind, key, value)
+        except apsw.Error as error:
+            raise unreadable(self.path, error) from error
+
+    def write(self, rows: Iterable[tuple[str, StoredRow]]) -> None:
+        """Store (venue, row) pairs in one transaction, in their order. Raises apsw.Error."""
+        with self._database:
+            for venue, row in rows:
+                if row.value is None:
+                    self._database.execute(
+                        "DELETE FROM objects WHERE venue = ? AND kind = ? AND key = ?", (venue, row.kind, row.key)
+                    )
+                else:
+                    self._database.execute(
+                        "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", (venue, row.kind, row.key, row.value)
+                    )
 
     def close(self) -> None:
-        self._db.close()
+        self._database.close()
 
-    def _meta(self, key: str) -> bytes | None:
-        for (value,) in self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)):
-            return bytes(value)
+
+def unreadable(path: Path, error: Exception) -> StoreUnreadable:
+    """The error for a file that is damaged, and what to do about it."""
+    return StoreUnreadable(
+        f"the sandbox cannot read {path}: {error}",
+        hint="`latentspeed sandbox reset` keeps it aside and starts a new one",
+    )
+
+
+def archive(path: Path, folder: Path, name: str) -> Path | None:
+    """Move the file at `path`, and what SQLite keeps beside it, into `folder`. Where it lies then; None: no file."""
+    if not path.exists():
         return None
-
-    def _put_meta(self, key: str, value: bytes) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", (key, value))
-
-
-def latest(rows: Iterable[StoredRow]) -> list[StoredRow]:
-    """One row an object, its last."""
-    return list({(row.kind, row.key): row for row in rows}.values())
-
-
-def _damaged(path: Path) -> LatentspeedError:
-    return StoreError(f"the sandbox store {path} is damaged", hint="run: latentspeed sandbox reset")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    target = folder / f"{name}.db"
+    count = 1
+    while target.exists():
+        count += 1
+        target = folder / f"{name}-{count}.db"
+    for suffix in ("-wal", "-shm", "-journal", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(target.with_name(target.name + suffix))
+    return target

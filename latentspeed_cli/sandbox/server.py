@@ -1,0 +1,89 @@
+"""One life of a sandbox: lock held, store opened, venues up, sandbox.json written, until a signal or idleness."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from ..clock import SystemClock
+from ..entropy import SystemEntropy
+from ..errors import PluginError
+from .home import Home, Lock, Options, Running, SandboxInfo
+from .identity import identify
+from .model import Scenario, VenueModel
+from .shell import Shell
+from .store import Store, unreadable
+
+log = logging.getLogger(__name__)
+
+LoadModels = Callable[[Scenario], Iterable[VenueModel]]
+
+
+async def serve(
+    home: Home, lock: Lock, options: Options, load_models: LoadModels, on_ready: Callable[[Running], None]
+) -> int | None:
+    """Run a sandbox; the signal that ended it, or None for idleness or a control request.
+
+    The caller holds the lock and closes it afterwards. Raises UsageError (host, port, scenario, seed), PluginError (no
+    venue) and StoreUnreadable before it is ready.
+    """
+    store = Store.open(home.store)
+    try:
+        instance, scenario = identify(store, options, SystemClock(), SystemEntropy())
+        ended_by: list[int] = []
+        token = SystemEntropy().token_hex(16)
+        shell = _shell(home, store, scenario, load_models, token)
+        shell.idle_s = options.idle_s
+        try:
+            await shell.listen(options.host, options.port)
+            running = Running(
+                info=SandboxInfo(
+                    running=True,
+                    instance=instance,
+                    scenario=scenario.name,
+                    venues={name: venue.describe() for name, venue in shell.venues.items()},
+                ),
+                pid=os.getpid(),
+                url=shell.sites[0].url,
+                port=shell.sites[0].port,
+                seed=scenario.seed,
+                idle_s=options.idle_s,
+                control_token=token,
+            )
+            shell.control.on_keep = lambda: home.write(msgspec.structs.replace(running, idle_s=None))
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, _stop, shell, ended_by, number)
+            home.write(running)
+            lock.announce(os.getpid())
+            log.info("instance %s listens at %s", instance, running.url)
+            on_ready(running)
+            await shell.run()
+        finally:
+            lock.announce(None)
+            home.info.unlink(missing_ok=True)
+            await shell.close()
+    finally:
+        store.close()
+    return ended_by[0] if ended_by else None
+
+
+def _shell(home: Home, store: Store, scenario: Scenario, load_models: LoadModels, token: str) -> Shell:
+    models = list(load_models(scenario))
+    if not models:
+        raise PluginError("no installed connector has a sandbox", hint="`latentspeed connectors check`")
+    try:
+        return Shell(models, scenario=scenario, store=store, clock=SystemClock(), control_token=token)
+    except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
+        # A model that cannot make sense of its own rows: the file was changed, or written by another version.
+        raise unreadable(home.store, error) from error
+
+
+def _stop(shell: Shell, ended_by: list[int], number: int) -> None:
+    ended_by.append(number)
+    shell.stop()
