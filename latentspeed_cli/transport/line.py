@@ -1,0 +1,323 @@
+"""Line: one stream over as many connections as it takes. Subscribed and acknowledged anew on every one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections import deque
+from collections.abc import Iterator, Sequence
+from math import inf
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from .. import __version__
+from ..clock import NS_PER_S, Clock
+from ..connector.streams import (
+    Channel,
+    Control,
+    ControlKind,
+    DataSource,
+    Heartbeat,
+    Subscription,
+    SubscriptionAck,
+    SubscriptionRefused,
+)
+from ..errors import ConnectFailed, ProtocolError, StreamLost
+from .backoff import Jitter, backoff
+from .inbox import Inbox
+from .silence import Silence
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection, connect
+
+log = logging.getLogger(__name__)
+
+MAX_FRAME_BYTES = 16 * 2**20
+# So many frames without sense among the latest so many end the stream: it is not a hiccup any more.
+BAD_FRAMES = 5
+BAD_FRAMES_AMONG = 50
+# Close codes with which we end a connection: broken frame, broken text, too big.
+_OUR_COMPLAINTS = frozenset({1002, 1007, 1009})
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How patient a stream is.
+
+    max_failures: connections in a row that fail or do not stay for steady_s before the stream is given up;
+    max_first_failures: the same while there never was a live one. stale_after_s: a public channel that is silent for
+    this long is reported; None reports none. waiting_items: how many items may wait for a slow reader.
+    """
+
+    connect_timeout_s: float = 10.0
+    ack_timeout_s: float = 10.0
+    close_timeout_s: float = 0.5
+    stale_after_s: float | None = None
+    steady_s: float = 30.0
+    max_failures: int = 10
+    max_first_failures: int = 3
+    first_delay_s: float = 0.5
+    max_delay_s: float = 30.0
+    waiting_items: int = 10_000
+
+
+class _Lost(Exception):
+    """Our own reasons to give a connection up, and to try another one."""
+
+
+class Line:
+    """Puts the items of one stream, and what the stream says about itself, into an inbox. `run` it once."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        jitter: Jitter,
+        limits: Limits,
+        source: DataSource,
+        subscriptions: Sequence[Subscription],
+        inbox: Inbox,
+    ) -> None:
+        self._clock = clock
+        self._jitter = jitter
+        self._limits = limits
+        self._source = source
+        self._wanted = {one.key: one for one in subscriptions}
+        self._inbox = inbox
+        self._silence = Silence(subscriptions, limits.stale_after_s)
+        self._was_open = False
+        self._was_live = False
+        self._last_live_ns: int | None = None
+        self._frames = 0
+        self._bad: deque[int] = deque(maxlen=BAD_FRAMES)
+        # Of the present connection: which acknowledgements are missing, what came before them, when it became live.
+        self._missing: dict[str, Subscription] = {}
+        self._held: list[object] = []
+        self._live_since_s: float | None = None
+
+    # Over connections
+
+    async def run(self) -> None:
+        """Never returns. Raises ConnectFailed, StreamLost or ProtocolError."""
+        from websockets.exceptions import ConnectionClosedError, WebSocketException
+
+        failures, delays = 0, self._delays()
+        while True:
+            try:
+                await self._connection()
+            except (OSError, WebSocketException, _Lost) as error:  # TimeoutError is an OSError
+                if self._has_been_steady():
+                    failures, delays = 0, self._delays()
+                failures += 1
+                self._note_lost(error)
+                if isinstance(error, ConnectionClosedError) and error.sent and error.sent.code in _OUR_COMPLAINTS:
+                    self._note_bad(f"a frame that cannot be read: {error}", b"")
+                allowed = self._limits.max_failures if self._was_live else self._limits.max_first_failures
+                if failures >= allowed or not is_retryable(error):
+                    raise self._given_up(error, failures) from error
+                log.info("a stream lost its connection", extra={"url": self._source.url, "error": words(error)})
+            await asyncio.sleep(next(delays))
+
+    def _delays(self) -> Iterator[float]:
+        return backoff(self._jitter, first_s=self._limits.first_delay_s, cap_s=self._limits.max_delay_s)
+
+    def _has_been_steady(self) -> bool:
+        since_s = self._live_since_s
+        return since_s is not None and asyncio.get_running_loop().time() - since_s >= self._limits.steady_s
+
+    def _note_lost(self, error: Exception) -> None:
+        if self._live_since_s is not None:
+            self._live_since_s = None
+            self._silence.stop()
+            self._control(ControlKind.CLOSED, since_ns=self._last_live_ns, detail=words(error))
+
+    def _given_up(self, error: Exception, failures: int) -> ConnectFailed | StreamLost:
+        host = self._source.url.split("/", 3)[2]
+        if not self._was_open:
+            return ConnectFailed(
+                f"no connection to {host}: {words(error)}", hint="check the network, or whether the venue is up"
+            )
+        times = "1 attempt" if failures == 1 else f"{failures} attempts"
+        return StreamLost(f"the stream from {host} is lost, after {times}: {words(error)}")
+
+    # One connection
+
+    async def _connection(self) -> None:
+        """Connect, subscribe, and read until something breaks. Never returns."""
+        async with self._connect() as socket:
+            self._was_open = True
+            self._missing = dict(self._wanted)
+            self._held = []
+            for one in self._wanted.values():
+                await self._send(socket, one.message)
+            if not self._missing:
+                self._go_live()
+            await self._read(socket)
+
+    def _connect(self) -> connect:
+        from websockets.asyncio import client
+
+        class Connect(client.connect):
+            def process_redirect(self, exc: Exception) -> Exception | str:
+                return exc  # only the address that was asked for is an address that was checked
+
+        return Connect(
+            self._source.url,
+            proxy=None,
+            compression=None,
+            user_agent_header=f"latentspeed/{__version__}",
+            open_timeout=self._limits.connect_timeout_s,
+            close_timeout=self._limits.close_timeout_s,
+            ping_interval=None,  # the source has a heartbeat of its own, the one that its venue counts
+            max_size=MAX_FRAME_BYTES,
+        )
+
+    async def _send(self, socket: ClientConnection, message: str) -> None:
+        async with asyncio.timeout(self._source.dead_after_s):  # a peer that reads nothing fills our buffers
+            await socket.send(message)
+
+    async def _read(self, socket: ClientConnection) -> None:
+        """Take frames, and do what is due meanwhile."""
+        source, inbox, silence = self._source, self._inbox, self._silence
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        heartbeat_s = now_s + source.heartbeat_s
+        dead_s = now_s + source.dead_after_s
+        acknowledged_s = now_s + self._limits.ack_timeout_s
+        while True:
+            frame: str | bytes | None = None
+            busy = not inbox.has_room
+            due_s = min(heartbeat_s, dead_s, acknowledged_s if self._missing else inf, silence.due_s())
+            try:
+                async with asyncio.timeout_at(due_s if due_s < inf else None):
+                    if busy:  # what must not be lost waits at the venue until the reader comes along
+                        await inbox.room()
+                    else:
+                        frame = await socket.recv()
+            except TimeoutError:
+                pass  # something is due
+            now_s = loop.time()
+            if frame is not None:
+                self._take(frame)
+            if frame is not None or busy:
+                dead_s = now_s + source.dead_after_s
+            if now_s >= dead_s:
+                raise _Lost(f"nothing was heard for {source.dead_after_s:g} s")
+            if now_s >= acknowledged_s and self._missing:
+                raise _Lost(f"no acknowledgement of {', '.join(self._missing)}")
+            if now_s >= heartbeat_s:
+                heartbeat_s = now_s + source.heartbeat_s
+                await self._send(socket, source.heartbeat)
+            if now_s >= silence.due_s():
+                self._tell_silence(now_s)
+
+    def _tell_silence(self, now_s: float) -> None:
+        for channel, trading_pair, quiet_s in self._silence.overdue(now_s):
+            since_ns = self._clock.now_ns() - round(quiet_s * NS_PER_S)
+            self._control(
+                ControlKind.STALE,
+                channel=channel,
+                trading_pair=trading_pair,
+                since_ns=since_ns,
+                detail=f"silent for {quiet_s:.1f} s",
+            )
+
+    # Frames
+
+    def _take(self, frame: str | bytes) -> None:
+        received_ns = self._clock.now_ns()
+        self._frames += 1
+        try:
+            for item in self._source.decode(frame, received_ns):
+                self._sort(item)
+        except ProtocolError as error:
+            self._note_bad(error.message, error.payload)
+            if self._live_since_s is not None:  # whatever it was going to say is missing now
+                self._control(ControlKind.GAP, since_ns=self._last_live_ns, detail=f"unreadable: {error.message}")
+        if self._live_since_s is not None:
+            self._last_live_ns = received_ns
+
+    def _sort(self, item: object) -> None:
+        if isinstance(item, Heartbeat):
+            return
+        if isinstance(item, SubscriptionAck):
+            if self._missing.pop(item.key, None) is not None and not self._missing:
+                self._go_live()
+        elif isinstance(item, SubscriptionRefused):
+            self._note_refusal(item)
+        elif self._live_since_s is not None:
+            self._silence.hear(item, asyncio.get_running_loop().time())
+            self._inbox.put(item)
+        elif len(self._held) < self._limits.waiting_items:
+            self._held.append(item)
+        else:
+            raise _Lost("too much came before the acknowledgements")
+
+    def _go_live(self) -> None:
+        """All is acknowledged: say so, and let go of what came meanwhile."""
+        now_s = asyncio.get_running_loop().time()
+        self._live_since_s = now_s
+        self._silence.start(now_s)
+        if self._was_live:
+            self._control(ControlKind.RECONNECTED, since_ns=self._last_live_ns)
+        else:
+            self._control(ControlKind.CONNECTED)
+        self._was_live = True
+        held, self._held = self._held, []
+        for item in held:
+            self._silence.hear(item, now_s)
+            self._inbox.put(item)
+
+    def _note_refusal(self, refused: SubscriptionRefused) -> None:
+        """A refusal that does not say of what can only be of what is not acknowledged yet."""
+        about = self._wanted.get(refused.key or "")
+        if about is None and (refused.key is not None or not self._missing):
+            log.warning("the venue refused something else", extra={"reason": refused.reason})
+            return
+        what = "a stream" if about is None else f"the stream {about.channel.value}"
+        if not self._was_live:
+            raise StreamLost(f"the venue refused {what}: {refused.reason}")
+        raise _Lost(f"the venue refused {what}: {refused.reason}")
+
+    def _note_bad(self, message: str, payload: bytes | str) -> None:
+        log.warning("a frame makes no sense", extra={"reason": message})
+        self._bad.append(self._frames)
+        if len(self._bad) == BAD_FRAMES and self._frames - self._bad[0] < BAD_FRAMES_AMONG:
+            raise ProtocolError(f"{BAD_FRAMES} frames made no sense, the last one: {message}", payload=payload)
+
+    def _control(
+        self,
+        kind: ControlKind,
+        *,
+        channel: Channel | None = None,
+        trading_pair: str | None = None,
+        since_ns: int | None = None,
+        detail: str | None = None,
+    ) -> None:
+        self._inbox.put(
+            Control(
+                kind=kind,
+                ts_ns=self._clock.now_ns(),
+                channel=channel,
+                trading_pair=trading_pair,
+                since_ns=since_ns,
+                detail=detail,
+            )
+        )
+
+
+def is_retryable(error: Exception) -> bool:
+    """Whether another connection may fare better."""
+    from websockets.exceptions import InvalidStatus, InvalidURI
+
+    if isinstance(error, (ssl.SSLCertVerificationError, InvalidURI)):
+        return False
+    if isinstance(error, InvalidStatus):
+        status = error.response.status_code
+        return status >= 500 or status in (408, 425, 429)
+    return True
+
+
+def words(error: Exception) -> str:
+    """What to tell of an error."""
+    return "it took too long" if isinstance(error, TimeoutError) and not str(error) else str(error) or repr(error)

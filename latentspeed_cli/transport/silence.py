@@ -1,0 +1,75 @@
+"""Silence: which of the wanted public channels has said nothing for too long. Pure: it is told the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import inf
+
+from ..connector.streams import Channel, Subscription
+from ..core.market_data import (
+    BestBidOffer,
+    Candle,
+    MarketContext,
+    MidPrice,
+    OrderBookDiff,
+    OrderBookSnapshot,
+    PublicTrade,
+)
+
+# Private channels are missing on purpose: an account where nothing happens is a healthy one.
+_CHANNELS_OF: dict[type[object], tuple[Channel, ...]] = {
+    OrderBookSnapshot: (Channel.BOOK,),
+    OrderBookDiff: (Channel.BOOK,),
+    BestBidOffer: (Channel.BBO,),
+    PublicTrade: (Channel.TRADES,),
+    Candle: (Channel.CANDLES,),
+    MarketContext: (Channel.TICKER, Channel.FUNDING),
+    MidPrice: (Channel.TICKER,),
+}
+_PUBLIC = frozenset(channel for channels in _CHANNELS_OF.values() for channel in channels)
+
+Heard = tuple[Channel, str | None]
+
+
+class Silence:
+    """Watches the public subscriptions of one stream. Times are seconds of one steady clock.
+
+    after_s: how long a channel may be silent; None watches nothing.
+    """
+
+    def __init__(self, subscriptions: Sequence[Subscription], after_s: float | None) -> None:
+        self._after_s = inf if after_s is None else after_s
+        watched = [] if after_s is None else [(one.channel, one.trading_pair) for one in subscriptions]
+        self._last: dict[Heard, float] = {key: inf for key in watched if key[0] in _PUBLIC}
+        self._told: set[Heard] = set()
+
+    def start(self, now_s: float) -> None:
+        """The stream is live from now on."""
+        self._last = dict.fromkeys(self._last, now_s)
+        self._told.clear()
+
+    def stop(self) -> None:
+        """The stream is interrupted, which is said in another way."""
+        self._last = dict.fromkeys(self._last, inf)
+
+    def hear(self, item: object, now_s: float) -> None:
+        """An item has come."""
+        if not self._last:
+            return
+        for channel in _CHANNELS_OF.get(type(item), ()):
+            for key in ((channel, getattr(item, "trading_pair", None)), (channel, None)):
+                if key in self._last:
+                    self._last[key] = now_s
+                    self._told.discard(key)
+
+    def due_s(self) -> float:
+        """When to ask `overdue` again at the latest; infinity when there is nothing to wait for."""
+        waiting = [last for key, last in self._last.items() if key not in self._told]
+        return min(waiting, default=inf) + self._after_s
+
+    def overdue(self, now_s: float) -> Iterator[tuple[Channel, str | None, float]]:
+        """Channel, trading pair and seconds of silence of each that is too old by now; each once until it is heard."""
+        for key, last in self._last.items():
+            if key not in self._told and now_s - last >= self._after_s:
+                self._told.add(key)
+                yield (*key, now_s - last)

@@ -1,0 +1,51 @@
+"""WsTransport: streams over WebSocket. It knows no venue: a data source says what to send and what frames mean."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from ..clock import Clock
+from ..connector.streams import DataSource, Subscription
+from ..errors import StreamLost
+from .backoff import Jitter
+from .inbox import Inbox
+from .line import Limits, Line
+from .urls import check_url
+
+
+class WsTransport:
+    """Streams over WebSocket: no proxy, no compression, no redirect, frames up to 16 MiB, TLS always verified."""
+
+    def __init__(self, clock: Clock, jitter: Jitter, limits: Limits | None = None) -> None:
+        self._clock = clock
+        self._jitter = jitter
+        self._limits = Limits() if limits is None else limits
+
+    async def run(self, source: DataSource, subscriptions: Sequence[Subscription]) -> AsyncIterator[object]:
+        """Items of `source` and Controls, for as long as the caller asks.
+
+        CONNECTED comes first, when every subscription is acknowledged; CLOSED when the line is lost (since_ns: its
+        last frame), RECONNECTED when it is back and everything acknowledged again, GAP when a frame made no sense or
+        the reader was too slow, STALE when a public channel is silent.
+
+        Raises ConnectFailed when there never was a connection, StreamLost when the budget of failures is spent or the
+        venue refuses a subscription, ProtocolError when frames repeatedly make no sense, UsageError or GuardRefused
+        for an address that must not be used.
+        """
+        check_url(source.url, schemes=("wss", "ws"))
+        inbox = Inbox(self._clock, limit=self._limits.waiting_items)
+        line = Line(self._clock, self._jitter, self._limits, source, subscriptions, inbox)
+        # The socket is read whether or not the caller is ready, so this is a task; it lives as long as this generator.
+        task = asyncio.create_task(line.run())
+        task.add_done_callback(lambda done: None if done.cancelled() else inbox.fail(_failure(done)))
+        try:
+            while True:
+                yield await inbox.get()
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+def _failure(task: asyncio.Task[None]) -> BaseException:
+    return task.exception() or StreamLost("the stream ended")
