@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from ..clock import Clock
 from ..connector.streams import DataSource, Subscription
@@ -22,7 +22,7 @@ class WsTransport:
         self._jitter = jitter
         self._limits = Limits() if limits is None else limits
 
-    async def run(self, source: DataSource, subscriptions: Sequence[Subscription]) -> AsyncIterator[object]:
+    async def run(self, source: DataSource, subscriptions: Sequence[Subscription]) -> AsyncGenerator[object, None]:
         """Items of `source` and Controls, for as long as the caller asks.
 
         CONNECTED comes first, when every subscription is acknowledged; CLOSED when the line is lost (since_ns: its
