@@ -18,6 +18,7 @@ import msgspec
 
 from .core.decimals import parse
 from .core.guards import Guards
+from .core.words import nearest
 from .errors import ConfigError, GuardRefused, JournalError, OrderRefused, UsageError
 from .keys import KeySource
 
@@ -181,15 +182,6 @@ def check_url(url: str) -> str:
     if parts.scheme == "http" and _LOOPBACK.fullmatch(host) is None:
         raise GuardRefused(f"plain http to {host} is refused", hint="use https; http is for this machine only")
     return url.rstrip("/")
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint that names the known word most like `word`, or all of them."""
-    from difflib import get_close_matches
-
-    words = sorted(known)
-    close = get_close_matches(word, words, n=1)
-    return f"did you mean {close[0]}?" if close else "known: " + ", ".join(words)
 
 
 def _content(environ: Mapping[str, str]) -> tuple[Path, dict[str, Any]]:

@@ -6,8 +6,9 @@ Everything is shown as plain text objects: markup in a venue's text is never int
 from __future__ import annotations
 
 from collections import deque
-from types import TracebackType
-from typing import IO, Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO
 
 import msgspec
 from rich.console import Console, Group
@@ -23,30 +24,25 @@ LEVELS = 10
 REDRAWS_PER_S = 8
 
 
+@contextmanager
+def board(stdout: IO[str] | None, *, color: bool) -> Iterator[Callable[[Record], None]]:
+    """How to show records on a terminal: the screen follows within a fraction of a second."""
+    shown = Board()
+    console = Console(file=stdout, no_color=not color, highlight=False, markup=False, emoji=False)
+    with Live(console=console, refresh_per_second=REDRAWS_PER_S, get_renderable=shown.draw):
+        yield shown.show
+
+
 class Board:
     """The latest book or quote of each pair, the latest state of each order, or the latest rows of a series."""
 
-    def __init__(self, stdout: IO[str] | None, *, color: bool) -> None:
-        self._live = Live(
-            console=Console(file=stdout, no_color=not color, highlight=False, markup=False, emoji=False),
-            refresh_per_second=REDRAWS_PER_S,
-            get_renderable=self._draw,
-        )
+    def __init__(self) -> None:
         self._rows: deque[Record] = deque(maxlen=MAX_ROWS)
         self._latest: dict[str, Record] = {}
         self._control: ControlRecord | None = None
 
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._live.stop()
-
     def show(self, record: Record) -> None:
-        """Take in one record; the screen follows within a fraction of a second."""
+        """Take in one record."""
         if isinstance(record, ControlRecord):
             self._control = record
         elif isinstance(record, OrderRecord):
@@ -59,7 +55,7 @@ class Board:
         else:
             self._rows.append(record)
 
-    def _draw(self) -> Group:
+    def draw(self) -> Group:
         books = [record for record in self._latest.values() if isinstance(record, BookRecord)]
         rows = [record for record in (*self._latest.values(), *self._rows) if not isinstance(record, BookRecord)]
         parts: list[Table | Text] = [_book(book) for book in books]

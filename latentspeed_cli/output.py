@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import msgspec
 
+from .core.words import nearest
 from .errors import Exit, LatentspeedError, StreamLost, UsageError
 from .hostile import escape
 from .records import Record, error_record
@@ -58,8 +59,6 @@ class Output:
         known = [field.name for field in msgspec.structs.fields(record_type)]
         for name in self.fields or ():
             if name.partition(".")[0] not in (*known, "schema"):
-                from .config import nearest
-
                 raise UsageError(
                     f"--fields: a record of {_schema(record_type)} has no {name!r}", hint=nearest(name, known)
                 )
@@ -106,19 +105,18 @@ class Output:
             columns = self.fields or record.columns or tuple(cells)
             self._write("  ".join(_cell(cells.get(name)) for name in columns))
 
+    @property
+    def is_redrawn(self) -> bool:
+        """Whether a series is best shown as a table that is drawn anew: a person looks at it."""
+        return self.format == "table" and _is_terminal(self.stdout)
+
     @contextmanager
-    def live(self, stalled_after_s: float) -> Iterator[Callable[[Record], None]]:
-        """How to show a series while it happens: a redrawn table on a terminal, lines everywhere else.
+    def patient(self, stalled_after_s: float) -> Iterator[Callable[[Record], None]]:
+        """How to show a series line by line while it happens.
 
         A reader of stdout that takes nothing for `stalled_after_s` seconds is given up: StreamLost (16). It works with
         an alarm signal, since a blocked write cannot be waited for in any other way; so only on the main thread.
         """
-        if self.format == "table" and _is_terminal(self.stdout):
-            from .live import Board
-
-            with Board(self.stdout, color=self.color) as board:
-                yield board.show
-            return
 
         def give_up(number: int, frame: object) -> None:
             raise StreamLost(f"the reader of stdout took nothing for {stalled_after_s:g} s")

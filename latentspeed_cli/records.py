@@ -330,6 +330,33 @@ class ConnectorCheckList(Record, frozen=True, kw_only=True, tag="connector-check
     items: tuple[ConnectorCheckRecord, ...]
 
 
+class SandboxAccount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A published account of the local exchange."""
+
+    address: str
+    private_key: str
+    mnemonic: str | None = None
+
+
+class SandboxVenue(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one venue of the local exchange listens."""
+
+    base_url: str
+    ws_url: str
+    accounts: tuple[SandboxAccount, ...]
+
+
+class SandboxRecord(Record, frozen=True, kw_only=True, tag="sandbox"):
+    """The local exchange. instance: changes with every reset; null when none runs."""
+
+    id_field: ClassVar[str | None] = "instance"
+
+    running: bool
+    instance: str | None
+    scenario: str | None
+    venues: dict[str, SandboxVenue]
+
+
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
     """code is the name in the table of `latentspeed docs exit-codes`. retry: may the same command be given again?"""
 
@@ -389,6 +416,7 @@ SCHEMAS: dict[str, type[Record]] = {
     "connector-check": ConnectorCheckRecord,
     "connector-checks": ConnectorCheckList,
     "results": ResultList,
+    "sandbox": SandboxRecord,
     "error": ErrorRecord,
     "demo": DemoRecord,
 }

@@ -11,11 +11,12 @@ from typing import TypeVar
 
 import msgspec
 
-from ..config import nearest, parse_duration
+from ..config import parse_duration
 from ..core.decimals import parse
 from ..core.in_flight_order import OrderIntent
 from ..core.pricing import is_price_expression, parse_price_expression
 from ..core.types import OrderType, TimeInForce, TradeType
+from ..core.words import nearest
 from ..errors import OrderRefused, UsageError
 
 E = TypeVar("E", TradeType, OrderType, TimeInForce)

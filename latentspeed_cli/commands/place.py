@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..config import check_may_change, nearest
+from ..config import check_may_change
 from ..core.ids import check_client_order_id, new_client_order_id
 from ..core.in_flight_order import OrderIntent
+from ..core.words import nearest
 from ..entropy import SystemEntropy
 from ..errors import Exit, UsageError
 from ..records import OrderRecord, ResultList

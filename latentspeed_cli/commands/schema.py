@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from ..config import nearest
+from ..core.words import nearest
 from ..errors import UsageError
 from ..records import SCHEMAS, json_schema
 from .call import of

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from ..config import nearest, parse_duration
+from ..config import parse_duration
 from ..connector.streams import Channel, Control
 from ..core.in_flight_order import InFlightOrder
 from ..core.market_data import BestBidOffer, OrderBookSnapshot, PublicTrade
 from ..core.reports import TradeUpdate
+from ..core.words import nearest
 from ..errors import Exit, OrderRefused, StreamLost, UsageError
 from ..records import (
     BboRecord,
@@ -35,6 +37,7 @@ from .words import count_of
 
 if TYPE_CHECKING:
     from ..connector.perpetual import PerpetualDerivativeBase
+    from ..output import Output
     from .call import Call
 
 app = verb_app()
@@ -110,11 +113,20 @@ async def _follow(call: Call, channel: Channel, pairs: list[str], limits: Limits
         call.settings, sign=False, public=channel in PUBLIC, notify=call.output.note
     ) as connector:
         items = connector.stream((channel,), pairs)
-        with call.output.live(STALLED_AFTER_S) as show:
+        with _screen(call.output) as show:
             seq = 0
             async for item in _until(items, limits):
                 seq += 1
                 show(_record(item, connector, seq, limits.depth))
+
+
+def _screen(output: Output) -> AbstractContextManager[Callable[[Record], None]]:
+    """A table that is redrawn on a terminal, lines everywhere else."""
+    if output.is_redrawn:
+        from ..live import board
+
+        return board(output.stdout, color=output.color)
+    return output.patient(STALLED_AFTER_S)
 
 
 async def _until(items: AsyncIterator[object], limits: Limits) -> AsyncIterator[object]:

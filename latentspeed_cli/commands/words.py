@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from ..clock import NS_PER_S
-from ..config import nearest, parse_duration
+from ..config import parse_duration
 from ..core.types import TradeType
+from ..core.words import nearest
 from ..errors import UsageError
 
 MAX_LIMIT = 100_000
