@@ -12,7 +12,7 @@ import typer
 from ..errors import ConnectFailed, Exit, UsageError
 from ..records import SandboxRecord
 from ..sandbox import supervisor
-from ..sandbox.home import Home, Options, SandboxInfo
+from ..sandbox.home import Home, Options, SandboxInfo, loopback_address
 from ..sandbox.model import SCENARIOS
 from .call import Call, of
 from .grammar import VerbCommand, verb_app
@@ -118,7 +118,7 @@ def _options(host: str, port: str | None, seed: str | None, scenario: str | None
     if scenario is not None and scenario not in SCENARIOS:
         raise UsageError(f"unknown scenario {scenario!r}", hint="one of " + ", ".join(SCENARIOS))
     return Options(
-        host=host,
+        host=loopback_address(host),
         port=_whole("--port", port, 65535),
         seed=_whole("--seed", seed, 2**63 - 1),
         scenario=scenario,

@@ -1,13 +1,14 @@
-"""The process of a sandbox: `python -m latentspeed_cli.sandbox FOLDER [OPTIONS] [--lock N]`.
+"""The process of a sandbox: `python -m latentspeed_cli.sandbox FOLDER [OPTIONS] [--lock N --answer N]`.
 
-OPTIONS is home.Options as JSON. With --lock the launcher (supervisor.py) hands over the held lock, reads one JSON line
-from stdout (Ready or Failure) and is gone; without it the server takes the lock itself and stays in the foreground.
+OPTIONS is home.Options as JSON. The launcher (supervisor.py) hands over the held lock and a pipe, and reads one JSON
+line from it: Ready or Failure. Without them the server takes the lock itself and stays in the foreground.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -18,12 +19,12 @@ import msgspec
 
 from .. import plugins
 from ..errors import LatentspeedError, PluginError
-from .home import Home, Lock, Options, Running
+from .home import Home, Lock, Options
 from .model import Scenario, VenueModel
 from .server import serve
-from .supervisor import Ready, failure, take
+from .supervisor import Failure, Ready, failure, take
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("latentspeed_cli.sandbox")
 
 
 def venue_models(scenario: Scenario) -> Iterator[VenueModel]:
@@ -46,29 +47,29 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m latentspeed_cli.sandbox")
     parser.add_argument("folder", type=Path)
     parser.add_argument("options", nargs="?", default="{}")
-    parser.add_argument("--lock", type=int)
+    parser.add_argument("--lock", type=int, help="descriptor of the held lock")
+    parser.add_argument("--answer", type=int, help="descriptor of a pipe to the launcher")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         lock = take(given.folder) if given.lock is None else Lock(given.lock)
         options = msgspec.json.decode(given.options, type=Options)
-        asyncio.run(serve(Home(given.folder), lock, options, venue_models, _announce))
+        asyncio.run(
+            serve(Home(given.folder), lock, options, venue_models, lambda running: _tell(given.answer, Ready(running)))
+        )
     except LatentspeedError as error:
         log.error("%s", error)
-        _tell(failure(error))
+        _tell(given.answer, failure(error))
         return error.exit_code
     return 0
 
 
-def _announce(running: Running) -> None:
-    """Tell the launcher, then write to the log what would go to stdout: the launcher's pipe is gone."""
-    _tell(Ready(running=running))
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-
-
-def _tell(what: msgspec.Struct) -> None:
-    sys.stdout.write(msgspec.json.encode(what).decode() + "\n")
-    sys.stdout.flush()
+def _tell(descriptor: int | None, what: Ready | Failure) -> None:
+    """Answer the launcher, if there is one, and let go of it."""
+    if descriptor is not None:
+        with contextlib.suppress(BrokenPipeError):  # it did not wait
+            os.write(descriptor, msgspec.json.encode(what) + b"\n")
+        os.close(descriptor)
 
 
 if __name__ == "__main__":

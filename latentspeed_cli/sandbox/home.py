@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import ConfigError, Exit, LatentspeedError
+from ..errors import ConfigError, Exit, LatentspeedError, UsageError
 
 _NAMES = ("sandbox.json", "sandbox.lock", "sandbox.db", "sandbox.log", "sandbox.archive")
 
@@ -76,6 +76,19 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None = None
     scenario: str | None = None
     idle_s: float | None = None
+
+
+def loopback_address(host: str) -> str:
+    """The address to bind for `host`. Raises UsageError unless it is this machine's own."""
+    import ipaddress
+
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        address = None
+    if address is None or not address.is_loopback:
+        raise UsageError(f"the sandbox listens on this machine only, not on {host!r}", hint="leave the host out")
+    return str(address)
 
 
 class Lock:

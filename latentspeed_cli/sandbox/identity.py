@@ -12,8 +12,8 @@ from .model import SCENARIOS, Scenario
 from .store import Store, archive
 
 
-def identify(store: Store, options: Options, clock: Clock, entropy: Entropy) -> tuple[str, Scenario]:
-    """Who this sandbox is and how it behaves, from its store and from what was asked for; remembered in the store.
+def identify(store: Store, options: Options, entropy: Entropy) -> tuple[str, Scenario]:
+    """Who this sandbox is and how it behaves, from its store and from what was asked for. Nothing is written.
 
     The scenario may change between two lives. The seed may not: prices and accounts have come from it.
     """
@@ -28,9 +28,13 @@ def identify(store: Store, options: Options, clock: Clock, entropy: Entropy) -> 
             f"this sandbox has seed {kept}, not {seed}", hint=f"`latentspeed sandbox reset --seed {seed}` starts afresh"
         )
     instance = known.get("instance") or entropy.token_hex(8)
-    created = known.get("created") or iso(clock.now_ns())
-    store.set_meta({"instance": instance, "created": created, "seed": str(seed), "scenario": name})
     return instance, msgspec.structs.replace(base, seed=seed)
+
+
+def remember(store: Store, instance: str, scenario: Scenario, clock: Clock) -> None:
+    """Keep who this sandbox is. Only once it is known to be able to run: a failed start decides nothing."""
+    created = store.meta().get("created") or iso(clock.now_ns())
+    store.set_meta({"instance": instance, "created": created, "seed": str(scenario.seed), "scenario": scenario.name})
 
 
 def renew(home: Home, *, seed: int | None, scenario: str | None) -> SandboxInfo:
@@ -55,7 +59,8 @@ def renew(home: Home, *, seed: int | None, scenario: str | None) -> SandboxInfo:
     archive(home.store, home.archive, known.get("instance", "unreadable"))
     store = Store.open(home.store)
     try:
-        instance, begun = identify(store, options, SystemClock(), SystemEntropy())
+        instance, begun = identify(store, options, SystemEntropy())
+        remember(store, instance, begun, SystemClock())
     finally:
         store.close()
     return SandboxInfo(running=False, instance=instance, scenario=begun.name)

@@ -14,7 +14,7 @@ from ..clock import SystemClock
 from ..entropy import SystemEntropy
 from ..errors import PluginError
 from .home import Home, Lock, Options, Running, SandboxInfo
-from .identity import identify
+from .identity import identify, remember
 from .model import Scenario, VenueModel
 from .shell import Shell
 from .store import Store, unreadable
@@ -34,13 +34,14 @@ async def serve(
     """
     store = Store.open(home.store)
     try:
-        instance, scenario = identify(store, options, SystemClock(), SystemEntropy())
+        instance, scenario = identify(store, options, SystemEntropy())
         ended_by: list[int] = []
         token = SystemEntropy().token_hex(16)
         shell = _shell(home, store, scenario, load_models, token)
         shell.idle_s = options.idle_s
         try:
             await shell.listen(options.host, options.port)
+            remember(store, instance, scenario, SystemClock())
             running = Running(
                 info=SandboxInfo(
                     running=True,

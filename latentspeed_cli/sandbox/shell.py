@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import itertools
 import logging
 import os
@@ -25,7 +24,7 @@ from ..errors import UsageError
 from .connections import Connection
 from .control import Control
 from .faults import Fault, Faults
-from .home import AccountInfo, VenueInfo
+from .home import AccountInfo, VenueInfo, loopback_address
 from .model import Close, HttpRequest, HttpResponse, Scenario, Send, StoredRow, VenueModel
 from .store import Store
 
@@ -153,7 +152,6 @@ class Shell:
             self.sites.append(site)
         site.add(venue)
         model.load(self._store.rows(model.name), self.now_ns())
-        self._store.write((model.name, row) for row in model.changed_rows())
 
     def now_ns(self) -> int:
         """The venues' time: the clock, moved by the control API, never backwards."""
@@ -172,7 +170,7 @@ class Shell:
 
         Raises UsageError when the host is not loopback or the port cannot be had.
         """
-        address = loopback(host)
+        address = loopback_address(host)
         loop = asyncio.get_running_loop()
         for site in self.sites:
             http = web.Server(partial(self.handle, site), access_log=None)
@@ -194,6 +192,8 @@ class Shell:
 
     async def run(self) -> None:
         """Keep the venues going until stop() or a failure. Raises what a model's tick, or the disk, raised."""
+        for venue in self.venues.values():
+            self.settle(venue)
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(self._tick(venue)) for venue in self.venues.values()]
             running.append(tasks.create_task(self._watch_idle()))
@@ -360,17 +360,6 @@ class Shell:
         if connection.number in venue.connections and not connection.ended:
             venue.model.ws_frame(connection.number, text, self.now_ns())
             self.settle(venue)
-
-
-def loopback(host: str) -> str:
-    """The address to bind for `host`. Raises UsageError unless it is this machine's own."""
-    try:
-        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
-    except ValueError:
-        address = None
-    if address is None or not address.is_loopback:
-        raise UsageError(f"the sandbox listens on this machine only, not on {host!r}", hint="leave the host out")
-    return str(address)
 
 
 def _answer(response: HttpResponse) -> web.Response:

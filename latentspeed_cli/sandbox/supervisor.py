@@ -41,7 +41,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, tag="failure"):
     hint: str | None
 
 
-class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
     running: Running
 
 
@@ -185,11 +185,11 @@ def _launch(home: Home, lock: Lock, options: Options) -> Running:
     try:
         with _open_log(home) as log:
             subprocess.Popen(
-                [sys.executable, "-P", "-m", "latentspeed_cli.sandbox", *_arguments(home, lock, options)],
+                [sys.executable, "-P", "-m", "latentspeed_cli.sandbox", *_arguments(home, options, lock, writer)],
                 stdin=subprocess.DEVNULL,
-                stdout=writer,
+                stdout=log,
                 stderr=log,
-                pass_fds=(lock.descriptor,),
+                pass_fds=(lock.descriptor, writer),
                 start_new_session=True,
                 env=_environment(),
             )
@@ -211,8 +211,9 @@ def _launch(home: Home, lock: Lock, options: Options) -> Running:
     return answer.running
 
 
-def _arguments(home: Home, lock: Lock, options: Options) -> list[str]:
-    return [str(home.folder.absolute()), msgspec.json.encode(options).decode(), "--lock", str(lock.descriptor)]
+def _arguments(home: Home, options: Options, lock: Lock, answer: int) -> list[str]:
+    asked = msgspec.json.encode(options).decode()
+    return [str(home.folder.absolute()), asked, "--lock", str(lock.descriptor), "--answer", str(answer)]
 
 
 def _environment() -> dict[str, str]:

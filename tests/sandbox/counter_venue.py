@@ -1,7 +1,7 @@
 """A small, real venue for the shell: it counts, stores its count, and tells everybody who listens.
 
-Installed as a connector of its own into a folder of the test (see conftest.py), so it comes through the same door as any
-other.
+Installed as a connector of its own into a folder of the test (see conftest.py), so it comes through the same door as
+any other.
 """
 
 from __future__ import annotations
