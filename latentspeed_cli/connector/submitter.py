@@ -143,8 +143,8 @@ class Submitter:
 
     def _build(self, order: InFlightOrder) -> bytes:
         """The exact bytes of an attempt, signed once; the conversation waits at its first request."""
-        flow = self._flows.place_flow(order)
         try:
+            flow = self._flows.place_flow(order)
             request = next(flow)
         except BaseException:
             self._build_failed = True
