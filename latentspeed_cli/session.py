@@ -36,7 +36,7 @@ async def open_connector(
     *,
     sign: bool,
     public: bool = False,
-    notify: Callable[[str], object] = lambda text: None,
+    notify: Callable[[str], None] = lambda text: None,
 ) -> AsyncIterator[PerpetualDerivativeBase]:
     """A running connector for `settings`; everything is closed at the end.
 
@@ -68,7 +68,7 @@ async def open_connector(
     def streams() -> StreamTransport:
         from .transport.ws import WsTransport
 
-        return WsTransport(clock=clock, entropy=entropy)
+        return WsTransport(clock, entropy)
 
     async with AsyncExitStack() as stack:
         path = settings.state_dir / f"journal-{settings.network}.db"
@@ -105,7 +105,7 @@ async def open_connector(
         yield await stack.enter_async_context(connector)
 
 
-def _sandbox(settings: config.Settings, notify: Callable[[str], object]) -> Place:
+def _sandbox(settings: config.Settings, notify: Callable[[str], None]) -> Place:
     """The local exchange, started if none runs, and the key that is the command line's own there."""
     from .sandbox import accounts
 

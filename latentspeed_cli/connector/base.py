@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from contextlib import aclosing
 from decimal import Decimal
 from itertools import chain, repeat
 from types import TracebackType
@@ -185,10 +186,11 @@ class ConnectorBase(VenueFlows):
             self._followed.append(books)
             self._spawn(self._follow(books.run((Channel.BOOK,), pairs)))
 
-    async def _follow(self, items: AsyncIterator[object]) -> None:
+    async def _follow(self, items: AsyncGenerator[object, None]) -> None:
         try:
-            async for _ in items:
-                pass
+            async with aclosing(items):
+                async for _ in items:
+                    pass
         except LatentspeedError as error:
             self._ledger.trouble(error)
 
@@ -392,7 +394,7 @@ class ConnectorBase(VenueFlows):
 
     async def stream(
         self, channels: Sequence[Channel], trading_pairs: Sequence[str] = (), *, since_ns: int | None = None
-    ) -> AsyncIterator[object]:
+    ) -> AsyncGenerator[object, None]:
         """News of the channels, and Controls, for as long as the caller asks. Channels are all public or all private.
 
         BOOK gives OrderBookSnapshots, BBO BestBidOffers, TRADES PublicTrades, CANDLES Candles, TICKER and FUNDING
@@ -405,10 +407,11 @@ class ConnectorBase(VenueFlows):
         pairs = [(await self.reader.market(name)).trading_pair for name in trading_pairs]
         await self.reader.markets()
         if private:
-            async for item in self._user_stream().run(channels, pairs, since_ns=since_ns):
-                yield item
+            items = self._user_stream().run(channels, pairs, since_ns=since_ns)
         else:
-            async for item in self._book_stream().run(channels, pairs):
+            items = self._book_stream().run(channels, pairs)
+        async with aclosing(items):
+            async for item in items:
                 yield item
 
     # How

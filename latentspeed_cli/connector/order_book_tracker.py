@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from ..clock import NS_PER_S, Clock
 from ..core.market_data import OrderBookDiff, OrderBookSnapshot
@@ -47,12 +48,13 @@ class OrderBookTracker:
             return None
         return book.top()
 
-    async def run(self, channels: Sequence[Channel], trading_pairs: Sequence[str]) -> AsyncIterator[object]:
+    async def run(self, channels: Sequence[Channel], trading_pairs: Sequence[str]) -> AsyncGenerator[object, None]:
         """Items of the channels and Controls, for as long as the caller asks. Raises what the transport raises."""
         subscriptions = self._source.subscriptions(channels, trading_pairs)
-        async for item in self._transport.run(self._source, subscriptions):
-            for passed in self._take(item):
-                yield passed
+        async with aclosing(self._transport.run(self._source, subscriptions)) as items:
+            async for item in items:
+                for passed in self._take(item):
+                    yield passed
 
     def _take(self, item: object) -> Sequence[object]:
         if isinstance(item, OrderBookSnapshot | OrderBookDiff):

@@ -7,7 +7,7 @@ reconnection and heartbeats, and knows no venue. Trackers put the two together.
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -115,7 +115,7 @@ class DataSource(Protocol):
 class StreamTransport(Protocol):
     """The one supervised reconnect loop."""
 
-    def run(self, source: DataSource, subscriptions: Sequence[Subscription]) -> AsyncIterator[object]:
+    def run(self, source: DataSource, subscriptions: Sequence[Subscription]) -> AsyncGenerator[object, None]:
         """Items of the source and Control values, for as long as the consumer asks.
 
         Every subscription is asked for, and its acknowledgement awaited, on every new socket; CONNECTED or RECONNECTED

@@ -7,7 +7,8 @@ news minus an overlap, then BACKFILLED, then live. Fills are passed on once, whi
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import aclosing
 
 from ..clock import Clock
 from ..core.in_flight_order import InFlightOrder
@@ -57,7 +58,7 @@ class UserStreamTracker:
 
     async def run(
         self, channels: Sequence[Channel], trading_pairs: Sequence[str] = (), *, since_ns: int | None = None
-    ) -> AsyncIterator[object]:
+    ) -> AsyncGenerator[object, None]:
         """News of `channels`, all markets or the given ones, and Controls.
 
         ORDERS gives InFlightOrders, whenever what is known about one grew, and at the start those that are open; FILLS
@@ -72,10 +73,12 @@ class UserStreamTracker:
         wanted = frozenset(channels)
         subscribed = tuple(dict.fromkeys((*_STATE_CHANNELS, *channels)))
         pairs = frozenset(trading_pairs)
-        async for item in self._transport.run(self._source, self._source.subscriptions(subscribed, trading_pairs)):
-            async for news in self._take(item):
-                if _is_wanted(news, wanted, pairs):
-                    yield news
+        subscriptions = self._source.subscriptions(subscribed, trading_pairs)
+        async with aclosing(self._transport.run(self._source, subscriptions)) as items:
+            async for item in items:
+                async for news in self._take(item):
+                    if _is_wanted(news, wanted, pairs):
+                        yield news
 
     async def _take(self, item: object) -> AsyncIterator[object]:
         if isinstance(item, Control):

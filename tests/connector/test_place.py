@@ -59,9 +59,8 @@ async def test_the_intent_is_durable_before_a_byte_leaves(rig: Rig) -> None:
             other = rig.journal()  # what another process would read at this moment
             order = other.order(body["cloid"].removeprefix("v-"))
             assert order is not None
-            seen.append(
-                (order.state, order.attempt, order.nonce == body["nonce"], b"secret" in b"".join(_facts(other)))
-            )
+            leaked = b"secret" in b"".join(fact.body for fact in other.facts())
+            seen.append((order.state, order.attempt, order.nonce == body["nonce"], leaked))
 
     rig.http.seen = look
     async with rig.connector() as connector:
