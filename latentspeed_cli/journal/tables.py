@@ -129,6 +129,13 @@ class Tables:
             )
         known = before.facts.fills
         new_fills = [fill for fill_id, fill in now.facts.fills.items() if known.get(fill_id) != fill]
+        for fill in new_fills:
+            was = known.get(fill.fill_id)
+            if was is not None and was.exchange_order_id != fill.exchange_order_id:  # two contents, one of them counts
+                self._execute(
+                    "DELETE FROM fills WHERE exchange_order_id = ? AND fill_id = ? AND client_order_id = ?",
+                    (was.exchange_order_id, was.fill_id, now.client_order_id),
+                )
         self._index(now, now.facts.exchange_order_ids - before.facts.exchange_order_ids, new_fills)
 
     def _index(self, order: InFlightOrder, exchange_ids: Iterable[str], fills: Iterable[TradeUpdate]) -> None:
