@@ -93,7 +93,8 @@ class UserStreamTracker:
             yield Control(kind=ControlKind.SNAPSHOT, ts_ns=self._clock.now_ns(), channel=item.channel)
         elif isinstance(item, OrderUpdate | TradeUpdate):
             self._last_news_ns = max(self._last_news_ns, item.ts_ns)
-            for news in self._learn([item], live=self._snapshot_read):
+            live = isinstance(item, OrderUpdate) or self._snapshot_read
+            for news in self._learn([item], live=live):
                 yield news
         else:
             yield item
@@ -130,14 +131,15 @@ class UserStreamTracker:
         live: not part of a snapshot or a backfill, so it happened just now, whatever its time says.
         """
         for item in items:
-            order = self._ledger.match(item)
-            if order is None and isinstance(item, OrderUpdate):
-                order = self._finder.take_up([item])
+            before = self._ledger.match(item)
+            if before is None and isinstance(item, OrderUpdate):
+                self._finder.take_up([item])
             self._ledger.record([item])
             if isinstance(item, TradeUpdate) and self._is_first(item) and (live or item.ts_ns >= self._since_ns):
                 yield self._finder.named([item])[0]
-            if order is not None:
-                yield from self._changed([self._ledger.tracker[order.client_order_id]])
+            order = self._ledger.match(item)
+            if order is not None and (live or not order.is_done or before is None or before.facts != order.facts):
+                yield from self._changed([order])
 
     def _changed(self, orders: Iterable[InFlightOrder]) -> Iterator[InFlightOrder]:
         """Orders of which more is known than when they were last passed on."""

@@ -1,0 +1,357 @@
+"""Streams: acknowledged, then backfilled, then live; each fill once; bad books never passed on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from latentspeed_cli.connector.listeners import ConnectorErrorEvent
+from latentspeed_cli.connector.streams import (
+    Channel,
+    Control,
+    ControlKind,
+    DataSource,
+    SnapshotEnd,
+    Subscription,
+)
+from latentspeed_cli.core.events import OrderCancelledEvent
+from latentspeed_cli.core.in_flight_order import InFlightOrder
+from latentspeed_cli.core.market_data import OrderBookSnapshot, PriceLevel
+from latentspeed_cli.core.reports import TradeUpdate
+from latentspeed_cli.core.types import OrderState
+from latentspeed_cli.errors import CredentialError, LatentspeedError, StreamLost, UsageError
+
+from .conftest import Rig
+from .venue import PAIR, Fault, TinyConnector, limit, market, order_update, trade_update
+
+Step = object | Callable[[], object] | Exception
+
+
+class Source:
+    """Says what to subscribe to; frames are of no concern here."""
+
+    url = heartbeat = ""
+    heartbeat_s = dead_after_s = 1.0
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Channel, ...]] = []
+
+    def subscriptions(self, channels: Sequence[Channel], trading_pairs: Sequence[str]) -> Sequence[Subscription]:
+        self.asked.append(tuple(channels))
+        return [Subscription(key=channel.value, message="", channel=channel) for channel in channels]
+
+    def decode(self, frame: str | bytes, received_ns: int) -> Iterator[object]:
+        raise NotImplementedError
+
+
+class Line:
+    """A stream transport that plays a script. A callable is called when its turn comes, and gives one or more items."""
+
+    def __init__(self, *steps: Step) -> None:
+        self.steps = steps
+        self.closed = False
+
+    async def run(self, source: DataSource, subscriptions: Sequence[Subscription]) -> AsyncGenerator[object, None]:
+        try:
+            for step in self.steps:
+                if isinstance(step, Exception):
+                    raise step
+                said = step() if callable(step) else step
+                for item in said if isinstance(said, list) else [said]:
+                    yield item
+        finally:
+            self.closed = True
+
+
+def control(kind: ControlKind, **more: Any) -> Control:
+    return Control(kind=kind, ts_ns=1, **more)
+
+
+CONNECTED = control(ControlKind.CONNECTED)
+RECONNECTED = control(ControlKind.RECONNECTED)
+SNAPSHOT_OF_FILLS = SnapshotEnd(Channel.FILLS)
+
+
+def streaming(rig: Rig, *steps: Step, **more: Any) -> tuple[TinyConnector, Source, Line]:
+    source, line = Source(), Line(*steps)
+    connector = rig.connector(
+        streams=lambda: line,
+        order_book_source=lambda symbols: source,
+        user_stream_source=lambda symbols: source,
+        **more,
+    )
+    return connector, source, line
+
+
+async def collect(connector: TinyConnector, *channels: Channel, **more: Any) -> list[object]:
+    async with connector:
+        return [item async for item in connector.stream(channels, **more)]
+
+
+def kinds(items: list[object]) -> list[object]:
+    """Controls by their kind, orders by their state, fills by their id."""
+    short: list[object] = []
+    for item in items:
+        if isinstance(item, Control):
+            short.append(item.kind)
+        elif isinstance(item, InFlightOrder):
+            short.append(item.state)
+        elif isinstance(item, TradeUpdate):
+            short.append(item.fill_id)
+        else:
+            short.append(type(item))
+    return short
+
+
+async def put(rig: Rig, **more: Any) -> InFlightOrder:
+    """An order that another run places."""
+    async with rig.connector() as connector:
+        return (await connector.place_order(limit(**more))).order
+
+
+def tell(rig: Rig, oid: str) -> Callable[[], object]:
+    return lambda: order_update(rig.venue.describe(rig.venue.orders[oid]))
+
+
+def execute(rig: Rig, oid: str, amount: str, *, told: bool = True) -> Callable[[], object]:
+    def do() -> object:
+        rig.venue.fill(rig.venue.orders[oid], Decimal(amount), Decimal(95))
+        return [trade_update(rig.venue.fills[-1])] if told else []
+
+    return do
+
+
+# Orders and fills
+
+
+async def test_what_another_run_does_is_seen_live_and_written_down(rig: Rig) -> None:
+    order = await put(rig)
+
+    def end() -> object:
+        rig.venue.orders["1"].status = "cancelled"
+        return tell(rig, "1")()
+
+    connector, source, line = streaming(rig, CONNECTED, end)
+    items = await collect(connector, Channel.ORDERS)
+    assert kinds(items) == [ControlKind.CONNECTED, OrderState.OPEN, ControlKind.BACKFILLED, OrderState.CANCELLED]
+    assert {item.client_order_id for item in items if isinstance(item, InFlightOrder)} == {order.client_order_id}
+    stored = rig.journal().order(order.client_order_id)
+    assert stored is not None
+    assert stored.state is OrderState.CANCELLED
+    assert source.asked == [(Channel.ORDERS, Channel.FILLS)], "states need both, whatever is shown"
+    assert line.closed
+
+
+async def test_news_that_says_nothing_new_is_not_repeated(rig: Rig) -> None:
+    await put(rig)
+    connector, _, _ = streaming(rig, CONNECTED, tell(rig, "1"), tell(rig, "1"), execute(rig, "1", "1"), tell(rig, "1"))
+    items = await collect(connector, Channel.ORDERS)
+    # The fill completes it; the venue's word for that adds evidence, and is told once.
+    assert kinds(items)[:3] == [ControlKind.CONNECTED, OrderState.OPEN, ControlKind.BACKFILLED]
+    assert kinds(items)[3:] == [OrderState.FILLED, OrderState.FILLED]
+
+
+async def test_fills_are_told_once_whichever_way_they_come(rig: Rig) -> None:
+    await put(rig)
+    fill = execute(rig, "1", "0.3")
+
+    def again() -> object:
+        return trade_update(rig.venue.fills[-1])
+
+    steps = (CONNECTED, SNAPSHOT_OF_FILLS, fill, again, RECONNECTED, again, SNAPSHOT_OF_FILLS, again)
+    connector, _, _ = streaming(rig, *steps)
+    items = await collect(connector, Channel.FILLS)
+    fills = [item for item in items if isinstance(item, TradeUpdate)]
+    assert [item.fill_id for item in fills] == ["f1"]
+    assert fills[0].client_order_id is not None
+    assert len(rig.journal().fills()) == 1
+
+
+async def test_old_fills_of_a_snapshot_are_no_news(rig: Rig) -> None:
+    await put(rig)
+    execute(rig, "1", "0.3")()
+    rig.clock.advance(1)
+    connector, _, _ = streaming(
+        rig, CONNECTED, lambda: trade_update(rig.venue.fills[0]), SNAPSHOT_OF_FILLS, execute(rig, "1", "0.2")
+    )
+    items = await collect(connector, Channel.FILLS)
+    assert kinds(items) == [ControlKind.CONNECTED, ControlKind.BACKFILLED, ControlKind.SNAPSHOT, "f2"]
+
+
+async def test_a_cursor_gets_what_happened_since(rig: Rig) -> None:
+    await put(rig)
+    execute(rig, "1", "0.1")()
+    rig.clock.advance(100)
+    since_ns = rig.clock.now_ns()
+    execute(rig, "1", "0.2")()
+    rig.clock.advance(100)
+    connector, _, _ = streaming(rig, CONNECTED, SNAPSHOT_OF_FILLS)
+    items = await collect(connector, Channel.FILLS, since_ns=since_ns)
+    assert kinds(items) == [ControlKind.CONNECTED, "f2", ControlKind.BACKFILLED, ControlKind.SNAPSHOT]
+
+
+async def test_what_was_missed_is_fetched_before_it_goes_on(rig: Rig) -> None:
+    await put(rig)
+    connector, _, _ = streaming(
+        rig,
+        CONNECTED,
+        SNAPSHOT_OF_FILLS,
+        execute(rig, "1", "0.3", told=False),
+        control(ControlKind.CLOSED),
+        execute(rig, "1", "0.7", told=False),
+        RECONNECTED,
+    )
+    items = await collect(connector, Channel.ORDERS, Channel.FILLS)
+    after = kinds(items)[kinds(items).index(ControlKind.RECONNECTED) :]
+    assert after[0] is ControlKind.RECONNECTED
+    assert [item for item in after if isinstance(item, str)] == ["f1", "f2"]
+    assert after[-1] is ControlKind.BACKFILLED
+    assert OrderState.FILLED in after
+
+
+async def test_an_order_that_is_no_longer_listed_is_asked_for(rig: Rig) -> None:
+    await put(rig)
+
+    def vanish() -> object:
+        rig.venue.orders["1"].status = "cancelled"
+        return []
+
+    connector, _, _ = streaming(rig, CONNECTED, vanish, RECONNECTED)
+    items = await collect(connector, Channel.ORDERS)
+    assert kinds(items)[-3:] == [ControlKind.RECONNECTED, OrderState.CANCELLED, ControlKind.BACKFILLED]
+
+
+async def test_a_gap_that_cannot_be_fetched_ends_the_stream(rig: Rig) -> None:
+    def down() -> object:
+        rig.http.faults["open"].extend([Fault.REFUSED] * 9)
+        return RECONNECTED
+
+    connector, _, _ = streaming(rig, CONNECTED, down)
+    with pytest.raises(StreamLost):
+        await collect(connector, Channel.ORDERS)
+
+
+async def test_an_order_of_another_program_is_shown_and_not_taken_for_ours(rig: Rig) -> None:
+    await put(rig)
+    journal = rig.journal("another.db")
+
+    def end() -> object:
+        rig.venue.orders["1"].status = "cancelled"
+        return tell(rig, "1")()
+
+    connector, _, _ = streaming(rig, CONNECTED, end, journal=journal)
+    items = await collect(connector, Channel.ORDERS)
+    orders = [item for item in items if isinstance(item, InFlightOrder)]
+    assert [order.state for order in orders] == [OrderState.OPEN, OrderState.CANCELLED]
+    assert all(order.is_external for order in orders)
+    assert journal.orders() == []
+
+
+async def test_only_the_wanted_markets_are_shown(rig: Rig) -> None:
+    await put(rig)
+    connector, _, _ = streaming(rig, CONNECTED, tell(rig, "1"))
+    items = await collect(connector, Channel.ORDERS, trading_pairs=["ETH-USD"])
+    assert kinds(items) == [ControlKind.CONNECTED, ControlKind.BACKFILLED]
+
+
+async def test_private_streams_need_an_account(rig: Rig) -> None:
+    connector, _, _ = streaming(rig, CONNECTED, account=None)
+    with pytest.raises(CredentialError):
+        await collect(connector, Channel.FILLS)
+
+
+async def test_public_and_private_do_not_mix(rig: Rig) -> None:
+    connector, _, _ = streaming(rig, CONNECTED)
+    with pytest.raises(UsageError):
+        await collect(connector, Channel.FILLS, Channel.BOOK)
+
+
+# In the background
+
+
+async def test_keeping_up_tells_listeners_and_makes_ready(rig: Rig) -> None:
+    await put(rig)
+
+    def end() -> object:
+        rig.venue.orders["1"].status = "cancelled"
+        return tell(rig, "1")()
+
+    connector, _, _ = streaming(rig, CONNECTED, end, book(99, 101))
+    heard = asyncio.Event()
+    async with connector:
+        connector.add_listener(OrderCancelledEvent, lambda event: heard.set())
+        assert not connector.is_ready
+        await connector.keep_up([PAIR])
+        await asyncio.wait_for(heard.wait(), 1)
+        await asyncio.sleep(0)
+        assert connector.status_dict == {"running": True, "markets": True, "streams": True}
+
+
+async def test_a_lost_stream_is_told_and_breaks_nothing(rig: Rig) -> None:
+    connector, _, _ = streaming(rig, CONNECTED, StreamLost("budget spent"))
+    told: list[LatentspeedError] = []
+    async with connector:
+        connector.add_listener(ConnectorErrorEvent, lambda event: told.append(event.error))
+        await connector.keep_up()
+        await asyncio.sleep(0.05)
+        assert (await connector.place_order(limit())).error is None
+    assert [type(error) for error in told] == [StreamLost]
+
+
+# Books
+
+
+def book(bid: float, ask: float, ts_ns: int = 5) -> OrderBookSnapshot:
+    one = Decimal(1)
+    return OrderBookSnapshot(
+        trading_pair=PAIR,
+        ts_ns=ts_ns,
+        bids=(PriceLevel(Decimal(str(bid)), one),),
+        asks=(PriceLevel(Decimal(str(ask)), one),),
+    )
+
+
+async def test_a_crossed_book_is_named_once_and_never_shown(rig: Rig) -> None:
+    connector, _, _ = streaming(
+        rig, CONNECTED, book(99, 101), book(102, 101, 6), book(103, 101, 7), book(99, 100, 8), book(98, 99, 2)
+    )
+    items = await collect(connector, Channel.BOOK, trading_pairs=[PAIR])
+    assert kinds(items) == [ControlKind.CONNECTED, OrderBookSnapshot, ControlKind.GAP, OrderBookSnapshot]
+    gap = items[2]
+    assert isinstance(gap, Control)
+    assert (gap.trading_pair, gap.detail) == (PAIR, "the book is crossed")
+
+
+async def test_a_message_without_sense_costs_its_book_only(rig: Rig) -> None:
+    senseless = OrderBookSnapshot(trading_pair=PAIR, ts_ns=6, bids=(PriceLevel(Decimal(-1), Decimal(1)),), asks=())
+    connector, _, _ = streaming(rig, CONNECTED, senseless, book(99, 101, 7))
+    items = await collect(connector, Channel.BOOK, trading_pairs=[PAIR])
+    assert kinds(items) == [ControlKind.CONNECTED, ControlKind.GAP, OrderBookSnapshot]
+
+
+async def test_a_streamed_book_serves_as_the_reference_for_a_moment(rig: Rig) -> None:
+    def fresh() -> object:
+        return book(99, 101, rig.clock.now_ns())
+
+    connector, _, _ = streaming(rig, CONNECTED, fresh)
+    async with connector:
+        async for _ in connector.stream([Channel.BOOK], [PAIR]):
+            pass
+        await connector.place_order(limit())
+        assert rig.http.kinds("book") == []
+        rig.clock.advance(3)
+        await connector.place_order(limit())
+        assert len(rig.http.kinds("book")) == 1
+
+
+async def test_a_broken_stream_leaves_no_reference_behind(rig: Rig) -> None:
+    connector, _, _ = streaming(rig, CONNECTED, lambda: book(99, 101, rig.clock.now_ns()), control(ControlKind.CLOSED))
+    async with connector:
+        async for _ in connector.stream([Channel.BOOK], [PAIR]):
+            pass
+        await connector.place_order(market())
+        assert len(rig.http.kinds("book")) == 1
