@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TypeAlias, TypeVar
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -17,8 +18,6 @@ from ..core.in_flight_order import InFlightOrder
 from ..core.order_state import Facts, News, exchange_order_id_of, join, learn
 from ..core.reports import OrderUpdate, Report, TradeUpdate
 from ..errors import JournalError
-
-T = TypeVar("T")
 
 INTENT = "intent"
 ATTEMPT = "attempt"
@@ -28,7 +27,6 @@ FILL = "fill"
 RESERVED = "reserved"
 # What `record` may be asked to call its news.
 NEWS_KINDS = frozenset({"reply", "report", FILL, "cancel_reply", "proof", "note"})
-GENESIS = b"\0" * 32
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +118,21 @@ def _decode(type_: type[Body], body: bytes, what: str) -> Body:
         raise JournalError(f"the journal is damaged: {what} cannot be read: {error}") from error
 
 
+def fact_of(row: Sequence[Any]) -> Fact:
+    """The fact of a row of `facts`. Raises JournalError."""
+    seq, ts_ns, client_order_id, attempt, kind, body, hash_ = row
+    if not (isinstance(kind, str) and isinstance(body, bytes) and isinstance(hash_, bytes)):
+        raise JournalError(f"the journal is damaged: fact {seq} cannot be read")
+    return Fact(
+        seq=seq, ts_ns=ts_ns, client_order_id=client_order_id, attempt=attempt, kind=kind, body=body, hash=hash_
+    )
+
+
+def genesis(network: str, instance: str) -> bytes:
+    """The hash ahead of the first fact: the facts of one network never follow from those of another."""
+    return hashlib.sha256(f"latentspeed journal\0{network}\0{instance}".encode()).digest()
+
+
 def chain(
     before: bytes, seq: int, ts_ns: int, client_order_id: str | None, attempt: int | None, kind: str, body: bytes
 ) -> bytes:
@@ -128,16 +141,25 @@ def chain(
     return hashlib.sha256(b"".join((before, head.encode(), body))).digest()
 
 
-def check_chain(facts: Sequence[Fact], before: bytes | None) -> None:
-    """Raise JournalError unless the facts follow each other. before: the hash ahead of the first; None to trust it."""
-    for index, fact in enumerate(facts):
-        previous = before if index == 0 else facts[index - 1].hash
-        if index and fact.seq != facts[index - 1].seq + 1:
+def check_first(first: Fact | None, start: bytes) -> None:
+    """Raise JournalError unless `first` is the first fact after `start`, the genesis."""
+    if first is not None and first.seq != 1:
+        raise JournalError("the journal is damaged: its first fact is missing")
+    if first is not None and first.hash != _hash_after(start, first):
+        raise JournalError("the journal is damaged: its first fact is of another network or instance, or was changed")
+
+
+def check_chain(facts: Sequence[Fact]) -> None:
+    """Raise JournalError unless each fact follows from the one before it."""
+    for before, fact in pairwise(facts):
+        if fact.seq != before.seq + 1:
             raise JournalError(f"the journal is damaged: facts are missing before number {fact.seq}")
-        if previous is not None and fact.hash != chain(
-            previous, fact.seq, fact.ts_ns, fact.client_order_id, fact.attempt, fact.kind, fact.body
-        ):
+        if fact.hash != _hash_after(before.hash, fact):
             raise JournalError(f"the journal is damaged: fact {fact.seq} does not follow from the one before it")
+
+
+def _hash_after(before: bytes, fact: Fact) -> bytes:
+    return chain(before, fact.seq, fact.ts_ns, fact.client_order_id, fact.attempt, fact.kind, fact.body)
 
 
 def digest_of(news: News) -> bytes:

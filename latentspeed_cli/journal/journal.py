@@ -24,7 +24,6 @@ from .facts import (
     ATTEMPT,
     CANCEL_INTENT,
     FILL,
-    GENESIS,
     INTENT,
     NEWS_KINDS,
     RESERVED,
@@ -36,6 +35,7 @@ from .facts import (
     after_news,
     chain,
     encode,
+    genesis,
     next_cancel,
 )
 from .reader import JournalReader
@@ -70,14 +70,14 @@ class Journal(JournalReader):
             prepare(path)
         connection = connect(path, vfs=vfs, busy_timeout_s=busy_timeout_s, synchronous=synchronous)
         try:
-            journal = cls(connection, clock)
+            journal = cls(connection, clock, genesis(network, instance))
             journal._instance = instance
             with translated("opening it"):
                 settled = is_settled(connection, network=network, instance=instance)
             if not settled:
                 with journal._transaction("setting it up"):
                     settle(connection, network=network, instance=instance, now_ns=clock.now_ns())
-            journal.check_tail()
+            journal.check_ends()
         except BaseException:
             connection.close()
             raise
@@ -85,7 +85,7 @@ class Journal(JournalReader):
 
     _instance = ""
     _seq = 0
-    _hash = GENESIS
+    _hash = b""
 
     def close(self) -> None:
         with translated("closing it"):
@@ -277,7 +277,7 @@ class Journal(JournalReader):
             ).fetchone()
             if row is None or row[0] != self._instance:
                 raise JournalError("the sandbox was reset while this ran", hint="give the command again")
-            self._seq, self._hash = (row[1], row[2]) if row[1] is not None else (0, GENESIS)
+            self._seq, self._hash = (row[1], row[2]) if row[1] is not None else (0, self._genesis)
             yield
 
     def _append(self, kind: str, body: Body, client_order_id: str | None, attempt: int | None, ts_ns: int) -> None:

@@ -12,8 +12,8 @@ from ..core.in_flight_order import InFlightOrder
 from ..core.reports import TradeUpdate
 from ..core.types import OrderState, TradeType
 from ..errors import JournalError
-from .facts import GENESIS, Fact, check_chain, decode_fill
-from .store import DERIVED, SCHEMA, translated
+from .facts import Fact, check_chain, check_first, decode_fill, fact_of
+from .store import DERIVED, SCHEMA, first_fact, translated
 from .tables import Tables, checked_order
 
 # Few enough to be read at every start, and so many that the whole of a small journal is checked.
@@ -24,8 +24,9 @@ MAX_FOUND = 100
 class JournalReader:
     """The asking half of Journal. Raises JournalError when the file is damaged or cannot be read."""
 
-    def __init__(self, connection: apsw.Connection, clock: Clock) -> None:
+    def __init__(self, connection: apsw.Connection, clock: Clock, genesis: bytes) -> None:
         self._connection = connection
+        self._genesis = genesis
         self._execute = connection.execute
         self._tables = Tables(connection)
         self._clock = clock
@@ -132,16 +133,16 @@ class JournalReader:
         values.append(after_seq)
         with translated("reading facts"):
             for row in self._execute(f"SELECT * FROM facts WHERE {' AND '.join(where)} ORDER BY seq", values):
-                yield _fact(row)
+                yield fact_of(row)
 
     # Checks
 
-    def check_tail(self) -> None:
-        """Raise JournalError unless the latest facts follow from each other."""
+    def check_ends(self) -> None:
+        """Raise JournalError unless the first fact is ours, and the latest ones follow from each other."""
         with translated("checking it"):
-            rows = self._execute("SELECT * FROM facts ORDER BY seq DESC LIMIT ?", (TAIL + 1,)).fetchall()
-        latest = [_fact(row) for row in reversed(rows)]
-        check_chain(latest, GENESIS if latest and latest[0].seq == 1 else None)
+            check_first(first_fact(self._connection), self._genesis)
+            latest = self._execute("SELECT * FROM facts ORDER BY seq DESC LIMIT ?", (TAIL,)).fetchall()
+        check_chain([fact_of(row) for row in reversed(latest)])
 
     def verify(self) -> int:
         """Check the file, the chain of all facts, and that the tables are what follows from them. How many facts.
@@ -160,7 +161,10 @@ class JournalReader:
             try:
                 before = None
                 for fact in self.facts():
-                    check_chain([fact] if before is None else [before, fact], GENESIS if before is None else None)
+                    if before is None:
+                        check_first(fact, self._genesis)
+                    else:
+                        check_chain([before, fact])
                     tables.apply(fact)
                     before, count = fact, count + 1
                 for table in DERIVED:
@@ -182,12 +186,3 @@ def _where(**columns: str | None) -> tuple[list[str], list[Any]]:
     """Conditions for the columns that have a value."""
     given = {column: value for column, value in columns.items() if value is not None}
     return [f"{column} = ?" for column in given], list(given.values())
-
-
-def _fact(row: tuple[Any, ...]) -> Fact:
-    seq, ts_ns, client_order_id, attempt, kind, body, hash_ = row
-    if not (isinstance(kind, str) and isinstance(body, bytes) and isinstance(hash_, bytes)):
-        raise JournalError(f"the journal is damaged: fact {seq} cannot be read")
-    return Fact(
-        seq=seq, ts_ns=ts_ns, client_order_id=client_order_id, attempt=attempt, kind=kind, body=body, hash=hash_
-    )

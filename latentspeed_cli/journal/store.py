@@ -13,6 +13,7 @@ import apsw
 
 from ..clock import monotonic_s, sleep_s
 from ..errors import AccountBusy, JournalError
+from .facts import Fact, check_first, fact_of, genesis
 
 SCHEMA_VERSION = 1
 Synchronous: TypeAlias = Literal["OFF", "NORMAL", "FULL", "EXTRA"]
@@ -145,8 +146,14 @@ def settle(connection: apsw.Connection, *, network: str, instance: str, now_ns: 
         )
     if its_network != network:
         raise JournalError(f"the journal is of network {its_network}, not {network}")
+    check_first(first_fact(connection), genesis(its_network, its_instance))
     if its_instance != instance:
         _archive(connection, its_instance, instance, now_ns)
+
+
+def first_fact(connection: apsw.Connection) -> Fact | None:
+    row = connection.execute("SELECT * FROM facts ORDER BY seq LIMIT 1").fetchone()
+    return None if row is None else fact_of(row)
 
 
 def _archive(connection: apsw.Connection, old: str, new: str, now_ns: int) -> None:
