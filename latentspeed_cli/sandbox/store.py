@@ -16,6 +16,7 @@ from .model import StoredRow
 
 FORMAT = 1
 
+_SETTINGS = {"locking_mode": "EXCLUSIVE", "journal_mode": "WAL", "synchronous": "NORMAL"}
 _TABLES = f"""
     PRAGMA user_version = {FORMAT};
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -37,10 +38,11 @@ class Store:
         path.touch(mode=0o600)
         try:
             database = apsw.Connection(str(path))
-            database.execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+            for name, value in _SETTINGS.items():
+                database.pragma(name, value)
             version = database.pragma("user_version")
             if version == 0:
-                database.execute("BEGIN IMMEDIATE; " + _TABLES + "COMMIT")
+                database.execute("BEGIN IMMEDIATE; " + _TABLES + "COMMIT").fetchall()
             elif version != FORMAT:
                 raise StoreUnreadable(
                     f"{path} has format {version}, this version reads {FORMAT}", hint="`latentspeed sandbox reset`"

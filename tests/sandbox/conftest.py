@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import aiohttp
+import msgspec
 import pytest
 
+from latentspeed_cli.clock import SystemClock
 from latentspeed_cli.sandbox import supervisor
+from latentspeed_cli.sandbox.model import SCENARIOS, Scenario
+from latentspeed_cli.sandbox.shell import Shell
+from latentspeed_cli.sandbox.store import Store
 
+TOKEN = "token"
 COUNTER = Path(__file__).with_name("counter_venue.py")
 
 
@@ -47,3 +57,65 @@ def state_dir(tmp_path: Path, site: Path) -> Iterator[Path]:
     folder = tmp_path / "state"
     yield folder
     supervisor.stop(folder)
+
+
+@pytest.fixture
+def hyperliquid(site: Path) -> None:
+    """Hyperliquid's connector installed beside the counting venue, whether or not the product itself is installed."""
+    metadata = site / "latentspeed-0.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: latentspeed\nVersion: 0.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[latentspeed.connectors]\nhyperliquid = latentspeed_hyperliquid.plugin\n"
+    )
+
+
+class Running:
+    """A shell that runs in this loop, and a client."""
+
+    def __init__(self, shell: Shell, http: aiohttp.ClientSession) -> None:
+        self.shell = shell
+        self.http = http
+        self.url = shell.sites[0].url
+        self.ws_url = "ws" + self.url.removeprefix("http") + "/ws"
+        self.model: Any = shell.venues["counter"].model
+
+    async def post(self, path: str, body: bytes = b"", **kwargs: Any) -> tuple[int, bytes]:
+        async with self.http.post(self.url + path, data=body, **kwargs) as answer:
+            return answer.status, await answer.read()
+
+    async def control(self, command: str, token: str = TOKEN, venue: str = "counter", **arguments: object) -> Any:
+        status, body = await self.post(
+            f"/control/{venue}/{command}",
+            msgspec.json.encode(arguments),
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        return {"status": status, **msgspec.json.decode(body)}
+
+
+@pytest.fixture
+def start(tmp_path: Path, counter_venue: ModuleType) -> Callable[..., Any]:
+    """Starts a shell with the counting venue, in the bench scenario unless told otherwise."""
+
+    @asynccontextmanager
+    async def started(
+        scenario: Scenario = SCENARIOS["bench"], *, models: list[Any] | None = None
+    ) -> AsyncIterator[Running]:
+        store = Store.open(tmp_path / "sandbox.db")
+        shell = Shell(
+            models or [counter_venue.CounterModel(scenario)],
+            scenario=scenario,
+            store=store,
+            clock=SystemClock(),
+            control_token=TOKEN,
+        )
+        await shell.listen("127.0.0.1", 0)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(shell.run())
+            async with aiohttp.ClientSession() as http:
+                yield Running(shell, http)
+            shell.stop()
+        await shell.close()
+        store.close()
+
+    return started
