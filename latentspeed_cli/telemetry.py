@@ -9,8 +9,6 @@ import sys
 from collections import Counter
 from typing import TextIO
 
-from .core.events import Event
-
 ROOT = "latentspeed_cli"
 # 64 hex digits or more in a row: a key, a signature, a signed payload. Client order ids have 32, addresses 40.
 _SECRET = re.compile(r"(?:0x)?[0-9a-fA-F]{64,}")
@@ -50,7 +48,7 @@ class Counters:
         self._connector = connector
         self._counts: Counter[str] = Counter()
 
-    def count(self, event: Event) -> None:
+    def count(self, event: object) -> None:
         """A listener for every event."""
         words = re.findall(r"[A-Z][a-z]*", type(event).__name__.removesuffix("Event"))
         self._counts["_".join(words).lower() + "_total"] += 1
