@@ -72,7 +72,6 @@ class HttpTransport:
         if session is None:
             session = self._session = self._open()
         import aiohttp
-        import yarl
 
         self.requests_total += 1
         passage = _Passage()
@@ -81,7 +80,7 @@ class HttpTransport:
                 asyncio.timeout(self._timeout_s),
                 session.request(
                     request.method,
-                    yarl.URL(request.url, encoded=True),
+                    request.url,
                     data=request.body or None,
                     headers={"Content-Type": request.content_type} if request.body else None,
                     allow_redirects=False,
