@@ -166,6 +166,10 @@ class Flow:
             trades.append(FlowTrade(is_buy, self._spread_size(self.market.trade, word >> 8), number))
         return tuple(trades)
 
+    def burst(self, step: int, number: int) -> int:
+        """How much background takers bring against an order that the path has just crossed: about a level's size."""
+        return self._spread_size(self.market.depth, mix(self.seed, 7, step, number))
+
     def _spread_size(self, typical: int, word: int) -> int:
         """A size from 1/32 to about eight times the typical one, whole lots, at least one."""
         scale = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 160, 256, 8)[word & 15]

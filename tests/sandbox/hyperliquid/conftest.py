@@ -43,7 +43,9 @@ class Venue:
 
     # HTTP
 
-    def http(self, path: str, body: bytes, *, method: str = "POST", content: str = "application/json") -> tuple[int, bytes]:
+    def http(
+        self, path: str, body: bytes, *, method: str = "POST", content: str = "application/json"
+    ) -> tuple[int, bytes]:
         request = HttpRequest(
             method=method, path=path, query={}, headers={"content-type": content}, body=body, peer="127.0.0.1"
         )

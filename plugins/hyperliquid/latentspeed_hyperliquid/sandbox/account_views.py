@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import ledger, limits, market_views
 from . import requests as r
-from .numbers import E6, dollars, notional, shown, toward_zero
+from .numbers import E6, dollars, nearest, notional, shown
 from .state import Account, Fill, Order
 from .views import basic_order, full_order
 
@@ -85,8 +85,8 @@ def _position(world: World, account: Account, asset: int, summary: ledger.Summar
         "entryPx": shown((entry + unit // 2) // unit * unit),
         "positionValue": dollars(abs(signed)),
         "unrealizedPnl": dollars(profit),
-        "returnOnEquity": shown(toward_zero(profit * leverage * 10**10, position.entry or 1), 10),
-        "liquidationPx": None if liquidation is None else shown(liquidation // 10**4, 10),
+        "returnOnEquity": shown(nearest(profit * leverage * 10**10, position.entry or 1), 10),
+        "liquidationPx": None if liquidation is None else shown(nearest(liquidation, 10**4), 10),
         "marginUsed": dollars(margin),
         "maxLeverage": market.spec.max_leverage,
         "cumFunding": {

@@ -384,11 +384,19 @@ class UserSetAbstraction(UserAction, tag="userSetAbstraction", kw_only=True):
     abstraction: Literal["disabled", "unifiedAccount", "portfolioMargin"]
     nonce: int
 
+    def settle(self) -> None:
+        super().settle()
+        self.user = address(self.user)
+
 
 class UserDexAbstraction(UserAction, tag="userDexAbstraction", kw_only=True):
     user: str
     enabled: bool
     nonce: int
+
+    def settle(self) -> None:
+        super().settle()
+        self.user = address(self.user)
 
 
 UserSigned = (

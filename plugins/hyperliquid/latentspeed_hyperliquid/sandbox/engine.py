@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .world import World
 
 MAX_STEPS = 40
+SWEEP_TICKS = 8
 
 
 # ---- resting -------------------------------------------------------------------------------------
@@ -164,7 +165,7 @@ def fill(
         world.touch(world.accounts[order.builder])
     order.sz -= size
     order.filled += size
-    order.cost += price * size
+    order.cost += value
     record = Fill(
         coin=market.name,
         px=shown(price),
@@ -188,6 +189,8 @@ def fill(
         record.liquidation = world.liquidating
     world.add_fill(order.user, record)
     world.touch(account)
+    if order.sz == 0:
+        end_siblings(world, order)
     if taker:
         world.touch_order(order)
     elif order.sz == 0:
@@ -199,6 +202,14 @@ def fill(
     else:
         world.touch_order(order)
     fit_reduce_only(world, market, account)
+
+
+def end_siblings(world: World, order: Order) -> None:
+    """One leg of a TP/SL pair is done: the other is cancelled."""
+    for oid in order.siblings:
+        other = world.orders.get(oid)
+        if other is not None and other.live:
+            cancel(world, world.markets[other.asset], other, "siblingFilledCanceled")
 
 
 def _bare(text: str) -> str:
@@ -267,13 +278,23 @@ def move_to(world: World, market: Market, touch: Touch) -> None:
 
 
 def _sweep(world: World, market: Market, touch: Touch) -> None:
-    """Background takers hit every resting user order that the path has crossed."""
+    """Background takers hit the user orders that the path has crossed.
+
+    Just crossed, an order fills by a level's size a step; once the path is well beyond, by all of it. So a large order at
+    the touch fills bit by bit, and no order stays far behind the price.
+    """
+    beyond = SWEEP_TICKS * market.spec.tick_size(touch.mid)
     crossed = [
-        order for order in market.resting.values() if (order.px >= touch.ask if order.is_buy else order.px <= touch.bid)
+        order
+        for order in market.resting.values()
+        if (order.px >= touch.ask if order.is_buy else order.px <= touch.bid)
     ]
     for number, order in enumerate(sorted(crossed, key=lambda order: -order.px if order.is_buy else order.px)):
-        if order.live:
-            _flow_hits(world, market, order, order.sz, touch.step, 100 + number)
+        if not order.live:
+            continue
+        far = order.px - touch.ask if order.is_buy else touch.bid - order.px
+        size = order.sz if far >= beyond else min(order.sz, market.flow.burst(touch.step, number))
+        _flow_hits(world, market, order, size, touch.step, 100 + number)
 
 
 def _run_trades(world: World, market: Market, step: int) -> None:

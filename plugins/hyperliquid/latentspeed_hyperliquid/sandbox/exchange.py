@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from eth_account.messages import SignableMessage
+
 from . import actions, admin, agents, limits, orders, signatures, texts, transfers, triggers
 from .actions import Action, UserAction
+from .numbers import ShapeError
 from .state import Account
 
 if TYPE_CHECKING:
@@ -41,26 +44,31 @@ def items_of(action: Action | UserAction) -> int:
 def handle(world: World, raw: object) -> Answer:
     """Carry out one posted action. Raises ShapeError (HTTP 422) before anything else is looked at."""
     envelope, action = actions.read(raw)
+    message = _message(envelope, action)
     try:
+        signer = signatures.recover(message, envelope.signature)
+        if signer is None:
+            return err(texts.UNRECOVERABLE)
         if isinstance(action, UserAction):
-            return _user_signed(world, envelope, action)
-        return _l1(world, envelope, action)
+            return _user_signed(world, envelope, action, signer)
+        return _l1(world, envelope, action, signer)
     except Refused as refusal:
         return err(str(refusal))
     finally:
         triggers.after_fills(world)
 
 
-def _recovered(message: Any, signature: actions.Signature) -> str:
-    signer = signatures.recover(message, signature)
-    if signer is None:
-        raise Refused(texts.UNRECOVERABLE)
-    return signer
+def _message(envelope: actions.Envelope, action: Action | UserAction) -> SignableMessage:
+    """What must have been signed. Raises ShapeError for integers that fit no 64 bits."""
+    try:
+        if isinstance(action, UserAction):
+            return signatures.user_message(action)
+        return signatures.l1_message(action, envelope.nonce, envelope.vaultAddress, envelope.expiresAfter)
+    except OverflowError as error:
+        raise ShapeError(str(error)) from error
 
 
-def _l1(world: World, envelope: actions.Envelope, action: Action) -> Answer:
-    message = signatures.l1_message(action, envelope.nonce, envelope.vaultAddress, envelope.expiresAfter)
-    signer = _recovered(message, envelope.signature)
+def _l1(world: World, envelope: actions.Envelope, action: Action, signer: str) -> Answer:
     master = _resolve(world, signer)
     account = master
     if envelope.vaultAddress is not None:
@@ -84,9 +92,8 @@ def _l1(world: World, envelope: actions.Envelope, action: Action) -> Answer:
     return _HANDLERS[type(action)](world, account, action, signer)
 
 
-def _user_signed(world: World, envelope: actions.Envelope, action: UserAction) -> Answer:
+def _user_signed(world: World, envelope: actions.Envelope, action: UserAction, signer: str) -> Answer:
     """A user-signed action acts on the signer's own account, whoever that is."""
-    signer = _recovered(signatures.user_message(action), envelope.signature)
     account = world.accounts.get(signer)
     if account is None or envelope.vaultAddress is not None or envelope.expiresAfter is not None:
         raise Refused(texts.MUST_DEPOSIT.format(address=signer))

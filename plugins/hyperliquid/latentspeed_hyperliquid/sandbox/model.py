@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -11,6 +10,7 @@ from latentspeed_cli.sandbox.accounts import ADDRESSES, PRIVATE_KEYS
 from latentspeed_cli.sandbox.model import Close, HttpRequest, HttpResponse, SandboxAccount, Scenario, Send, StoredRow
 
 from . import control, engine, exchange, info, limits, requests, texts, timers
+from .jsontext import BadJson, decode
 from .market import resting_of
 from .market_views import UnknownCoin
 from .numbers import ShapeError
@@ -24,35 +24,6 @@ HEADERS = {
 }
 IDLE_DUE_NS = 500_000_000
 TEXT = "text/plain"
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """A JSON object; a repeated key is the wrong shape."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ShapeError("repeated key")
-    return found
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(name)
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
-
-
-class BadJson(Exception):
-    """The body is not JSON: HTTP 400."""
-
-
-def decode(body: bytes) -> object:
-    """The first complete JSON value of a body; what follows it is ignored, as on the venue."""
-    try:
-        text = body.decode()
-        start = len(text) - len(text.lstrip())
-        return _DECODER.raw_decode(text, start)[0]
-    except (ValueError, RecursionError) as error:
-        raise BadJson from error
 
 
 class HyperliquidModel:

@@ -53,6 +53,7 @@ def toward_zero(numerator: int, denominator: int) -> int:
     return numerator // denominator if numerator >= 0 else -(-numerator // denominator)
 
 
-def significant_figures(value: int) -> int:
-    """How many significant figures an integer of 1e-8 has, integers of whole units aside."""
-    return len(str(value).rstrip("0")) if value else 0
+def nearest(numerator: int, denominator: int) -> int:
+    """Integer division that rounds to nearest, halves away from zero; the denominator is positive."""
+    half = denominator // 2
+    return (numerator + half) // denominator if numerator >= 0 else -((half - numerator) // denominator)

@@ -245,7 +245,7 @@ def execute(world: World, account: Account, market: Market, order: Order, *, ann
     answer: dict[str, object] = {"oid": order.oid}
     if traded:
         unit = market.spec.px_unit
-        average = order.cost // order.filled // unit * unit
+        average = order.cost * 10**10 // order.filled // unit * unit
         answer = {"totalSz": shown(traded).removesuffix(".0"), "avgPx": shown(average), "oid": order.oid}
     if order.cloid is not None:
         answer["cloid"] = order.cloid

@@ -111,6 +111,8 @@ def user_message(action: UserAction) -> SignableMessage:
 
 def recover(message: SignableMessage, signature: Signature) -> str | None:
     """The signer's address in lower case, None when the signature yields none."""
+    if signature.v not in {27, 28}:
+        return None
     try:
         r, s = int(signature.r, 16), int(signature.s, 16)
         return str(Account.recover_message(message, vrs=(signature.v, r, s))).lower()

@@ -11,6 +11,7 @@ from latentspeed_cli.sandbox.model import Close, Send
 
 from . import feeds, limits, texts
 from . import subscriptions as s
+from .jsontext import BadJson, decode
 from .numbers import ShapeError
 from .subscriptions import Subscription
 
@@ -95,9 +96,8 @@ class Sockets:
         if not self._messages.admit(connection.peer, 1, self.world.now_ns):
             return self._error(connection, texts.WS_MESSAGES.format(limit=self._messages.limit))
         try:
-            message = msgspec.json.decode(text)
-            self._dispatch(connection, message)
-        except (msgspec.DecodeError, ShapeError, KeyError, TypeError):
+            self._dispatch(connection, decode(text.encode()))
+        except (BadJson, msgspec.ValidationError, ShapeError, KeyError, TypeError):
             self._error(connection, texts.WS_PARSE.format(message=text))
         return None
 
@@ -148,6 +148,9 @@ class Sockets:
             due = None if period is None else (self.world.now_ns // period + 1) * period
             topic = self.topics[key] = Topic(subscription, set(), due)
             self._watch(subscription, 1)
+            if isinstance(subscription, s.Bbo) and subscription.coin in self.world.by_coin:
+                market = self.world.by_coin[subscription.coin]
+                market.shown_top = market.top(self.world.elapsed())
         topic.connections.add(connection.number)
         return None
 

@@ -128,7 +128,7 @@ def cancel_with_children(world: World, order: Order, status: str) -> None:
 
 
 def after_fills(world: World) -> None:
-    """What follows from complete fills: waiting children are armed, the other leg of a pair is cancelled."""
+    """What follows from complete fills of resting orders: children that waited for them are armed."""
     while world.after_fill:
         order = world.after_fill.pop()
         for oid in order.children:
@@ -136,10 +136,6 @@ def after_fills(world: World) -> None:
             if child is not None and child.live:
                 child.waiting = False
                 world.touch_order(child)
-        for oid in order.siblings:
-            other = world.orders.get(oid)
-            if other is not None and other.live:
-                engine.cancel(world, world.markets[other.asset], other, "siblingFilledCanceled")
 
 
 def fire(world: World) -> None:
@@ -171,5 +167,5 @@ def fire(world: World) -> None:
             if order.live and not order.is_market:
                 world.set_status(order, "open")
             if order.status == "filled":
-                world.after_fill.append(order)
+                engine.end_siblings(world, order)
     after_fills(world)

@@ -37,6 +37,7 @@ class UserOrders:
     def __init__(self) -> None:
         self.live: dict[int, Order] = {}
         self.known: deque[int] = deque()
+        self.overdue: set[int] = set()  # live, though older than what is remembered
         self.cloids: dict[str, int] = {}
         self.open_sizes: dict[tuple[int, bool], int] = {}
 
@@ -145,14 +146,18 @@ class World:
         if order.cloid is not None:
             mine.cloids[order.cloid] = order.oid
         self._dirty["order", str(order.oid)] = order
-        while len(mine.known) > KEPT_ORDERS and mine.known[0] not in mine.live:
-            self._forget(mine, mine.known.popleft())
+        self._trim(mine)
 
-    def _forget(self, mine: UserOrders, oid: int) -> None:
-        order = self.orders.pop(oid)
-        if order.cloid is not None and mine.cloids.get(order.cloid) == oid:
-            del mine.cloids[order.cloid]
-        self._dirty["order", str(oid)] = None
+    def _trim(self, mine: UserOrders) -> None:
+        while len(mine.known) > KEPT_ORDERS:
+            oid = mine.known.popleft()
+            if oid in mine.live:
+                mine.overdue.add(oid)
+                continue
+            order = self.orders.pop(oid)
+            if order.cloid is not None and mine.cloids.get(order.cloid) == oid:
+                del mine.cloids[order.cloid]
+            self._dirty["order", str(oid)] = None
 
     def touch_order(self, order: Order) -> None:
         self._dirty["order", str(order.oid)] = order
@@ -167,6 +172,10 @@ class World:
             mine.live[order.oid] = order
         else:
             mine.live.pop(order.oid, None)
+            if order.oid in mine.overdue:
+                mine.overdue.discard(order.oid)
+                mine.known.append(order.oid)
+                self._trim(mine)
         self._dirty["order", str(order.oid)] = order
         if announce:
             update = OrderUpdate(basic_order(order, order.status_sz), status, order.status_ms)
