@@ -13,8 +13,9 @@ from .errors import OrderRefused, UsageError
 MAX_ARGUMENT = 64 * 1024
 # Letters that print as nothing; everything else invisible is not printable for Python either.
 _BLANK = re.compile("[\u034f\u115f\u1160\u2800\u3164\uffa0]")
-# 60 and more hexadecimal digits: a private key, whole or damaged. A client id has 32, an address 40.
-_HEX_KEY = re.compile(r"[0-9a-fA-F]{60,}")
+# A private key, whole or a little damaged: 60 and more hexadecimal digits. A client id has 32, an address 40; a decimal
+# number of up to 63 digits is a number.
+_HEX_KEY = re.compile(r"(?![0-9]{60,63}(?![0-9a-fA-F]))[0-9a-fA-F]{60,}")
 _WORD = re.compile(r"[a-z]{3,8}", re.ASCII)
 _MNEMONIC = 12
 

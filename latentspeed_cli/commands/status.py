@@ -91,7 +91,7 @@ async def _read_order(call: Call, connector: PerpetualDerivativeBase, text: str)
     try:
         if is_undecided(order):
             order = await connector.resolve(order, timeout_s=call.settings.timeout_s)
-        elif not order.is_done or not order.fills_complete:
+        else:
             order = await connector.refresh(order)
     except (TransportError, RateLimited) as error:
         error.hint = error.hint or "the record shown is the journal's, and may be stale"

@@ -1,0 +1,63 @@
+"""The table of bad input: read from bad_input.toml, and the page that docs show of it."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from latentspeed_cli.hostile import escape
+
+TABLE = Path(__file__).with_name("bad_input.toml")
+PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One row; what each field means stands at the top of bad_input.toml."""
+
+    row: int
+    verb: str
+    cause: str
+    run: list[str]
+    exit: int
+    says: str = ""
+    sends: bool = False
+    config: str | None = None
+    config_mode: str = "0600"
+    config_is: str = "file"
+    env: dict[str, str] = {}
+    files: dict[str, tuple[str, str]] = {}
+    stdin: str = ""
+    before: list[list[str]] = []
+    trouble: list[tuple[str, dict[str, Any]]] = []
+    scene: str | None = None
+
+
+def cases() -> list[Case]:
+    return msgspec.convert(tomllib.loads(TABLE.read_text())["case"], list[Case])
+
+
+def page() -> str:
+    """docs/bad-input.md."""
+    lines = [
+        "# Bad input",
+        "",
+        "What the command line does with what it cannot use. Every row is a test; where the exit code is not 0 or 5,",
+        "nothing of it rests at the venue, and no message shows a key. The codes: [exit-codes.md](exit-codes.md).",
+        "",
+        "| verb | cause | example | exit |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| {case.verb} | {case.cause} | {_example(case)} | {case.exit} |" for case in cases()]
+    return "\n".join(lines) + "\n"
+
+
+def _example(case: Case) -> str:
+    words = [word if word and " " not in word else f"'{word}'" for word in case.run]
+    return f"`{escape(' '.join(words)).replace('|', chr(92) + '|')}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

@@ -1,0 +1,305 @@
+"""Every row of bad_input.toml: the exit code, a clear message, no traceback, no key, and nothing sent."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from latentspeed_cli import plugins
+from latentspeed_cli.journal import Journal
+from latentspeed_cli.sandbox import supervisor
+
+from .bad_input import PAGE, Case, cases, page
+from .conftest import Exchange, Terminal, start_exchange
+
+KEY = "0x" + "5b" * 32  # nobody's: 32 equal bytes
+MNEMONIC = "legal winner thank year wave sausage worth useful legal winner thank yellow"
+CASES = cases()
+
+
+class Stage:
+    """One case being set up: the terminal, the exchange, and what has to be undone afterwards."""
+
+    def __init__(self, case: Case, terminal: Terminal, patch: pytest.MonkeyPatch, undo: ExitStack) -> None:
+        assert terminal.exchange is not None
+        self.case = case
+        self.terminal = terminal
+        self.exchange = terminal.exchange
+        self.patch = patch
+        self.undo = undo
+        self.filled = {
+            "home": str(terminal.home),
+            "key": KEY,
+            "bare-key": KEY[2:],
+            "mnemonic": MNEMONIC,
+            "megabyte": "x" * 1024 * 1024,
+            "invalid-utf8": b"BTC\xff-USD".decode("utf-8", "surrogateescape"),
+            "unique": os.urandom(6).hex(),
+            "account": self.exchange.account,
+            "tls-url": self.exchange.base_url.replace("http:", "https:"),
+            "now-ms": str(time.time_ns() // 1_000_000),
+            "nested": "[" * 100_000,
+            "id": "no-id-yet",
+        }
+
+    def fill(self, value: Any) -> Any:
+        """`value` with every <name> filled in."""
+        if isinstance(value, str):
+            for name, text in self.filled.items():
+                value = value.replace(f"<{name}>", text)
+            return value
+        if isinstance(value, dict):
+            return {key: self.fill(item) for key, item in value.items()}
+        return value
+
+    def words(self, words: list[str]) -> list[str]:
+        many = [f"P{number}-USD" for number in range(101)]
+        return [item for word in words for item in (many if word == "<many-pairs>" else [self.fill(word)])]
+
+    def set_up(self) -> None:
+        case, home = self.case, self.terminal.home
+        for name, (text, mode) in case.files.items():
+            (home / name).write_text(self.fill(text))
+            (home / name).chmod(int(mode, 8))
+        config = home / "config.toml"
+        if case.config is not None:
+            config.write_text(self.fill(case.config))
+            config.chmod(int(case.config_mode, 8))
+        elif case.config_is == "directory":
+            config.mkdir()
+        elif case.config_is == "fifo":
+            os.mkfifo(config)
+        elif case.config_is == "dangling":
+            config.symlink_to(home / "nowhere")
+        if case.config is not None or case.config_is != "file":
+            self.terminal.set("LATENTSPEED_CONFIG", str(config))
+        if case.scene == "own_sandbox":
+            own_sandbox(self)
+        for line in case.before:
+            ended = self.terminal.run([*self.words(line), "-o", "json"])
+            self.filled["id"] = ended.json["client_order_id"]
+            self.filled["exchange-id"] = ended.json["exchange_order_id"] or ""
+        for name, value in case.env.items():
+            self.terminal.set(name, self.fill(value))
+        if case.scene is not None and case.scene != "own_sandbox":
+            SCENES[case.scene](self)
+
+    def make_trouble(self) -> None:
+        for command, arguments in self.case.trouble:
+            self.exchange.order(command, **self.fill(arguments))
+
+
+# Scenes
+
+
+def _connector(stage: Stage, name: str, source: str, distribution: str = "elsewhere") -> None:
+    """Install a connector as pip would leave it."""
+    home = stage.terminal.home
+    (home / f"{name}_connector.py").write_text(source)
+    info = home / f"{distribution}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[latentspeed.connectors]\n{name} = {name}_connector\n")
+    stage.patch.syspath_prepend(str(home))
+    plugins.discover.cache_clear()
+    stage.undo.callback(plugins.discover.cache_clear)
+    stage.undo.callback(sys.modules.pop, f"{name}_connector", None)
+
+
+def broken_connector(stage: Stage) -> None:
+    _connector(stage, "broken", "raise RuntimeError('boom')")
+
+
+def old_connector(stage: Stage) -> None:
+    spec = "ConnectorSpec(name='old', title='', api_version=0, config_type=dict, networks=(), order_types=(), tifs=(), "
+    head = "from latentspeed_cli.hookspecs import ConnectorSpec, hookimpl\n\n@hookimpl\n"
+    _connector(
+        stage, "old", head + f"def latentspeed_connector_spec():\n    return {spec}capabilities=(), channels=())\n"
+    )
+
+
+def foreign_connector(stage: Stage) -> None:
+    _connector(stage, "foreign", "raise SystemExit('it must not even be imported')")
+
+
+def homeless(stage: Stage) -> None:
+    for name in ("LATENTSPEED_STATE_DIR", "LATENTSPEED_CACHE_DIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        stage.terminal.set(name, "")
+    stage.patch.setattr(os.path, "expanduser", lambda path: path)
+
+
+def linked_key(stage: Stage) -> None:
+    (stage.terminal.home / "link").symlink_to(stage.terminal.home / "key")
+
+
+def own_sandbox(stage: Stage) -> None:
+    """An exchange for this case alone, since what is done to it cannot be taken back."""
+    folder = stage.terminal.home / "exchange"
+    stage.exchange = start_exchange(folder)
+    stage.undo.callback(supervisor.stop, folder)
+    stage.terminal.go_to(stage.exchange)
+
+
+def clock_off(stage: Stage) -> None:
+    own_sandbox(stage)
+    stage.exchange.order("advance", seconds=60)
+
+
+def _journal(stage: Stage) -> Path:
+    """A journal that was used once."""
+    stage.terminal.run(["status"])
+    return stage.terminal.home / "state" / "journal-sandbox.db"
+
+
+def journal_held(stage: Stage) -> None:
+    import apsw
+
+    connection = apsw.Connection(str(_journal(stage)))
+    connection.execute("begin immediate")
+    stage.undo.callback(connection.close)
+    really_open = Journal.open
+    stage.patch.setattr(
+        Journal, "open", classmethod(lambda cls, *args, **more: really_open(*args, **more, busy_timeout_s=0.2))
+    )
+
+
+def journal_is_text(stage: Stage) -> None:
+    path = _journal(stage)
+    for other in path.parent.glob("journal-sandbox.db*"):
+        other.unlink()
+    path.write_text("this is not a database, and it is long enough to be read as the head of one. " * 50)
+
+
+def journal_of_testnet(stage: Stage) -> None:
+    folder = stage.terminal.home / "state"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    from latentspeed_cli.clock import SystemClock
+
+    with closing(Journal.open(folder / "other.db", network="testnet", instance="", clock=SystemClock())):
+        pass
+    for path in folder.glob("other.db*"):
+        path.rename(folder / path.name.replace("other", "journal-sandbox"))
+
+
+def disk_full(stage: Stage) -> None:
+    """No file of this process may grow any more."""
+    import resource
+    import signal
+
+    path = _journal(stage)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    stage.undo.callback(signal.signal, signal.SIGXFSZ, previous)
+    stage.undo.callback(resource.setrlimit, resource.RLIMIT_FSIZE, before)
+    stage.terminal.set("LATENTSPEED_CACHE_DIR", "/proc/nowhere")
+    size = max(file.stat().st_size for file in path.parent.glob("journal-sandbox.db*"))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (min(size, 4096), before[1]))
+
+
+def lost_journal(stage: Stage) -> None:
+    stage.terminal.set("LATENTSPEED_STATE_DIR", str(stage.terminal.home / "another-state"))
+
+
+def undecided_order(stage: Stage) -> None:
+    for command, arguments in [
+        ("lose_reply", {"path": "/exchange", "count": 50}),
+        *(
+            ("drop_request", {"path": "/info", "contains": word, "count": 50})
+            for word in ("orderStatus", "penOrders", "userFills")
+        ),
+    ]:
+        stage.exchange.order(command, **arguments)
+    ended = stage.terminal.run(["place", "buy", "BTC-USD", "0.01", "mid-1%", "--post-only", "--timeout", "1s"])
+    assert ended.code == 5
+    stage.exchange.order("clear")
+
+
+def external_order(stage: Stage) -> None:
+    """An order of the same account that another program placed: its journal is not ours."""
+    home = stage.terminal.home
+    stage.terminal.set("LATENTSPEED_STATE_DIR", str(home / "other-program"))
+    placed = stage.terminal.run(["place", "buy", "BTC-USD", "0.01", "mid-1%", "--post-only", "-o", "json"])
+    stage.filled["exchange-id"] = placed.json["exchange_order_id"]
+    stage.terminal.set("LATENTSPEED_STATE_DIR", str(home / "state"))
+
+
+def senseless_frames(stage: Stage) -> None:
+    """Somebody else's frames, a few every moment, until the stream is over."""
+    import threading
+
+    over = threading.Event()
+
+    def inject() -> None:
+        while not over.wait(0.05):
+            stage.exchange.order("inject", text='{"channel": "trades", "data": {"not": "a list"}}')
+
+    thread = threading.Thread(target=inject)
+    thread.start()
+    stage.undo.callback(thread.join)
+    stage.undo.callback(over.set)
+
+
+SCENES: dict[str, Callable[[Stage], None]] = {
+    scene.__name__: scene
+    for scene in (
+        broken_connector,
+        old_connector,
+        foreign_connector,
+        homeless,
+        linked_key,
+        own_sandbox,
+        clock_off,
+        journal_held,
+        journal_is_text,
+        journal_of_testnet,
+        disk_full,
+        lost_journal,
+        undecided_order,
+        external_order,
+        senseless_frames,
+    )
+}
+
+
+@pytest.fixture
+def undo() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.row}-{case.verb}-{case.cause}" for case in CASES])
+def test_bad_input(case: Case, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, undo: ExitStack) -> None:
+    stage = Stage(case, terminal, monkeypatch, undo)
+    stage.set_up()
+    sent_before = stage.exchange.sent()
+    stage.make_trouble()
+    said_how = () if "-o" in case.run or case.cause == "an option without its value" else ("-o", "json")
+
+    ended = terminal.run([*stage.words(case.run), *said_how], stage.fill(case.stdin))
+
+    stage.exchange.order("clear")
+    sent_after = stage.exchange.sent()
+    undo.close()
+    assert ended.code == case.exit, ended.err
+    told = ended.out + ended.err
+    assert "Traceback" not in told
+    assert all(line.isprintable() for line in told.splitlines())
+    for secret in (KEY[2:], MNEMONIC, "0xnothing"):
+        assert secret not in told
+    if case.exit != 0:
+        error = ended.error
+        assert error["exit_code"] == case.exit
+        assert case.says in f"{error['message']} {error['hint']}"
+    if not case.sends:
+        assert sent_after == sent_before
+
+
+def test_the_page_shows_the_table() -> None:
+    assert PAGE.read_text() == page(), "run python -m tests.commands.bad_input"
