@@ -40,6 +40,7 @@ from .facts import (
 )
 from .reader import JournalReader
 from .store import DERIVED, Synchronous, connect, is_settled, prepare, settle, translated
+from .tail import drop_unfinished
 
 
 class Journal(JournalReader):
@@ -72,6 +73,8 @@ class Journal(JournalReader):
         try:
             journal = cls(connection, clock, genesis(network, instance))
             journal._instance = instance
+            if vfs is None:
+                drop_unfinished(connection, path)
             with translated("opening it"):
                 settled = is_settled(connection, network=network, instance=instance)
             if not settled:

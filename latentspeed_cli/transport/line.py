@@ -53,7 +53,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout_s: float = 10.0
     ack_timeout_s: float = 10.0
     close_timeout_s: float = 0.5
-    stale_after_s: float | None = None
+    stale_after_s: float | None = 60.0
     steady_s: float = 30.0
     max_failures: int = 10
     max_first_failures: int = 3

@@ -294,7 +294,7 @@ def test_random_damage_is_a_journal_error_or_harmless(full: Path, opened: Opened
 
 
 def test_a_tail_that_was_never_committed_is_simply_gone(
-    path: Path, journal: Journal, opened: Opened, draft: Drafts, tmp_path: Path
+    path: Path, journal: Journal, draft: Drafts, tmp_path: Path
 ) -> None:
     """A crash leaves any part of what was being written; the log is cut at many places, and its end garbled."""
     counts = []
@@ -320,3 +320,27 @@ def test_a_tail_that_was_never_committed_is_simply_gone(
             assert survivor.begin([draft("next")])[0].fresh
             seen.add(len(names))
     assert seen == {0, *counts}
+
+
+def test_an_unfinished_tail_is_told_once(
+    path: Path, journal: Journal, clock: Clock, draft: Drafts, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def open_copy() -> None:
+        Journal.open(tmp_path / "crash.db", network="sandbox", instance="one", clock=clock).close()
+
+    for number in range(3):
+        journal.begin([draft(f"order-{number}")])
+    shutil.copy(path, tmp_path / "crash.db")
+    whole = Path(f"{path}-wal").read_bytes()
+    log = tmp_path / "crash.db-wal"
+    log.write_bytes(whole)
+    open_copy()
+    assert not caplog.records
+
+    for cut in (1, 5_000):
+        shutil.copy(path, tmp_path / "crash.db")
+        log.write_bytes(whole[:-cut])
+        caplog.clear()
+        open_copy()
+        open_copy()
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
