@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from decimal import Decimal
 from itertools import chain, repeat
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import msgspec
 
-from ..core.account import AccountState
-from ..core.events import Event
 from ..core.in_flight_order import InFlightOrder, OrderIntent
-from ..core.market_data import Candle, MarketContext, OrderBookSnapshot, PublicTrade
-from ..core.order_tracker import ClientOrderTracker
-from ..core.reports import TradeUpdate
-from ..core.symbols import SymbolMap
-from ..core.trading_rule import TradingRule
 from ..core.types import OrderState, OrderType, PositionAction, TimeInForce, TradeType
-from ..errors import CredentialError, GuardRefused, LatentspeedError, UsageError
+from ..errors import GuardRefused, LatentspeedError
 from .canceller import Canceller
 from .desk import Desk, Wish
-from .finder import Finder
 from .judge import placed, reached
-from .ledger import Ledger
-from .listeners import ConnectorErrorEvent, Listeners
+from .listeners import ConnectorErrorEvent
 from .order_book_tracker import OrderBookTracker
 from .parts import Http, OrderOutcome, Parts, WaitFor
 from .placer import Placer
-from .reader import Reader
-from .reconciler import Reconciler, is_undecided
+from .reconciler import is_undecided
 from .streams import Channel
 from .submitter import Submitter
-from .user_stream_tracker import PRIVATE, UserStreamTracker
+from .user_stream_tracker import UserStreamTracker
 from .venue import FenceVerdict, Markets, VenueFlows
+from .view import ConnectorView
 
 __all__ = [
     "ConnectorBase",
@@ -50,12 +41,11 @@ __all__ = [
     "WaitFor",
 ]
 
-E = TypeVar("E", bound=Event)
 DEFAULT_TIMEOUT_S = 15.0
 POLL_WAITS_S = (0.2, 0.3, 0.5, 0.8, 1.2, 2.0)
 
 
-class ConnectorBase(VenueFlows):
+class ConnectorBase(ConnectorView):
     """One account on one venue. Use it with `async with`: that is start and stop, and everything runs inside.
 
     Leaving the block in peace waits for orders on their way; leaving it by an exception stops them where they are,
@@ -63,50 +53,16 @@ class ConnectorBase(VenueFlows):
     """
 
     def __init__(self, parts: Parts) -> None:
-        self.parts = parts
-        self.auth = parts.auth
-        self.web_utils = parts.web_utils
-        self.account = parts.account
-        self.symbols = SymbolMap(())
-        self.tracker = ClientOrderTracker()
-        self.listeners = Listeners()
-        self.reader = Reader(self, parts)
-        self._ledger = Ledger(parts.journal, self.tracker, self.listeners, parts.clock)
-        self._reconciler = Reconciler(self, parts, self.reader, self._ledger)
+        super().__init__(parts)
         self._submitter = Submitter(self, parts, self._ledger, self._reconciler)
         self._placer = Placer(self, parts, self.reader, self._ledger, self._submitter, self._reconciler)
         self._canceller = Canceller(self, parts, self.reader, self._ledger, self._reconciler)
-        self._finder = Finder(self, parts, self.reader, self._ledger)
         self._desk = Desk(parts, self._ledger, self._placer)
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._followed: list[OrderBookTracker | UserStreamTracker] = []
 
-    # What it is
-
-    @property
-    def name(self) -> str:
-        return self.parts.venue
-
-    @property
-    def domain(self) -> str:
-        """The network."""
-        return self.parts.network
-
-    @property
-    def connector_type(self) -> str:
-        return self.parts.connector_type
-
-    @property
-    def signer(self) -> str:
-        """The address that signs. Raises CredentialError without a key, GuardRefused for a master key on mainnet."""
-        return self._placer.auth.signer
-
-    @property
-    def rules(self) -> Mapping[str, TradingRule]:
-        """Trading rules by trading pair; empty before markets() was awaited."""
-        markets = self.reader.known_markets
-        return {} if markets is None else markets.rules
+    # Start and stop
 
     @property
     def status_dict(self) -> dict[str, bool]:
@@ -122,22 +78,9 @@ class ConnectorBase(VenueFlows):
         return all(self.status_dict.values())
 
     @property
-    def in_flight_orders(self) -> dict[str, InFlightOrder]:
-        """Orders that are not done, by client order id."""
-        return {order.client_order_id: order for order in self.tracker.open_orders()}
-
-    def order(self, client_order_id: str) -> InFlightOrder | None:
-        """An order as memory has it; also after the connector was stopped."""
-        return self.tracker.get(client_order_id)
-
-    def add_listener(self, event_type: type[E], callback: Callable[[E], object]) -> None:
-        """Call `callback` for events of that class and its subclasses. What it raises is logged, and hurts nobody."""
-        self.listeners.add(event_type, callback)
-
-    def remove_listener(self, event_type: type[E], callback: Callable[[E], object]) -> None:
-        self.listeners.remove(event_type, callback)
-
-    # Start and stop
+    def signer(self) -> str:
+        """The address that signs. Raises CredentialError without a key, GuardRefused for a master key on mainnet."""
+        return self._placer.auth.signer
 
     async def __aenter__(self) -> Self:
         """Start: take up orders in flight from the journal, and be ready to submit. Sends nothing."""
@@ -334,11 +277,6 @@ class ConnectorBase(VenueFlows):
         await self._desk.settle(order.client_order_id, timeout_s=timeout_s)
         return await self._canceller.cancel(order, auth, deadline=deadline)
 
-    async def refresh(self, order: InFlightOrder) -> InFlightOrder:
-        """Read status and fills of an order and write down what is new. Raises what the reads raise."""
-        self._take_up(order)
-        return await self._reconciler.refresh(order)
-
     async def resolve(self, order: InFlightOrder, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> InFlightOrder:
         """Settle an order of unknown outcome, or bring any other up to date. Trouble leaves it as it was."""
         self._take_up(order)
@@ -347,100 +285,11 @@ class ConnectorBase(VenueFlows):
             return await self._reconciler.try_refresh(order)
         return await self._reconciler.resolve(order, deadline=asyncio.get_running_loop().time() + timeout_s)
 
-    async def find(self, text: str) -> InFlightOrder | None:
-        """The order a person means: from the journal, else from the venue. None is no proof of absence.
-
-        text: client order id, a prefix of one, or exchange order id. Raises IdConflict for an ambiguous prefix.
-        """
-        return self._finder.in_journal(text) or await self._finder.at_venue(text)
-
-    def known(self, text: str) -> InFlightOrder | None:
-        """The same from the journal alone; the venue is not asked."""
-        return self._finder.in_journal(text)
-
-    # Reads
-
-    async def markets(self) -> Markets:
-        return await self.reader.markets()
-
-    async def book(self, trading_pair: str) -> OrderBookSnapshot:
-        market = await self.reader.market(trading_pair)
-        return await self.reader.book(market.trading_pair)
-
-    async def context(self, trading_pairs: Sequence[str]) -> tuple[MarketContext, ...]:
-        return await self.reader.context([(await self.reader.market(name)).trading_pair for name in trading_pairs])
-
-    async def trades(self, trading_pair: str) -> tuple[PublicTrade, ...]:
-        return await self.reader.trades((await self.reader.market(trading_pair)).trading_pair)
-
-    async def candles(self, trading_pair: str, interval: str, start_ns: int, end_ns: int) -> tuple[Candle, ...]:
-        market = await self.reader.market(trading_pair)
-        return await self.reader.candles(market.trading_pair, interval, start_ns, end_ns)
-
-    async def account_state(self) -> AccountState:
-        return await self.reader.account_state()
-
-    async def open_orders(self) -> list[InFlightOrder]:
-        """Every resting order of the account, those of other programs included; what is new is written down."""
-        return self._finder.take_up_all(await self.reader.open_orders())
-
-    async def fills(self, *, since_ns: int, until_ns: int | None = None) -> tuple[TradeUpdate, ...]:
-        """Fills of the account, oldest first; those of known orders bear their client order ids."""
-        return self._finder.named(await self.reader.fills(since_ns, until_ns))
-
-    async def check_identity(self) -> None:
-        """Raises AuthRejected when the key may not act for the account."""
-        await self.reader.check_identity()
-
-    async def stream(
-        self, channels: Sequence[Channel], trading_pairs: Sequence[str] = (), *, since_ns: int | None = None
-    ) -> AsyncGenerator[object, None]:
-        """News of the channels, and Controls, for as long as the caller asks. Channels are all public or all private.
-
-        BOOK gives OrderBookSnapshots, BBO BestBidOffers, TRADES PublicTrades, CANDLES Candles, TICKER and FUNDING
-        MarketContexts, ORDERS InFlightOrders, FILLS TradeUpdates. since_ns: private channels also give what happened
-        since then. Raises UsageError, OrderRefused, CredentialError, StreamLost, ProtocolError.
-        """
-        private = [channel for channel in channels if channel in PRIVATE]
-        if private and len(private) != len(channels):
-            raise UsageError("public and private channels are two streams")
-        pairs = [(await self.reader.market(name)).trading_pair for name in trading_pairs]
-        await self.reader.markets()
-        if private:
-            items = self._user_stream().run(channels, pairs, since_ns=since_ns)
-        else:
-            items = self._book_stream().run(channels, pairs)
-        async with aclosing(items):
-            async for item in items:
-                yield item
-
     # How
 
     def _check_running(self) -> None:
         if self._group is None:
             raise GuardRefused("the connector is not running", hint="use it inside `async with connector:`")
-
-    def _take_up(self, order: InFlightOrder) -> None:
-        if order.client_order_id not in self.tracker:
-            self._ledger.start(order)
-
-    def _user_stream(self) -> UserStreamTracker:
-        parts = self.parts
-        if parts.account is None:
-            raise CredentialError("private streams need an account, and none is configured", hint="configure a key")
-        return UserStreamTracker(
-            parts.user_stream_source(self.symbols),
-            parts.streams(),
-            self.reader,
-            self._ledger,
-            self._reconciler,
-            self._finder,
-            parts.clock,
-        )
-
-    def _book_stream(self) -> OrderBookTracker:
-        parts = self.parts
-        return OrderBookTracker(parts.order_book_source(self.symbols), parts.streams(), self.reader, parts.clock)
 
     async def _wait(self, order: InFlightOrder, target: WaitFor, *, timeout_s: float) -> InFlightOrder:
         """Read the order until it is what is waited for, or time is up."""

@@ -136,8 +136,6 @@ class Placer:
                 return adopted
         self._check_undecided(ticket, order)
         order = self._with_expiry(order, top)
-        if failed is None:
-            self._ledger.start(order)
         begun = await self._submitter.begin(
             order,
             signer=self.auth.signer,
