@@ -115,7 +115,7 @@ def _sandbox(settings: config.Settings, notify: Callable[[str], None]) -> Place:
     from .sandbox import supervisor
 
     info = supervisor.ensure(settings.state_dir, notify=notify)
-    venue = info.venues[settings.venue]
+    venue = info.venue(settings.venue)
     own = venue.accounts[settings.sandbox_account]
     return Place(
         base_url=venue.base_url,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import ConfigError, Exit, LatentspeedError, UsageError
+from ..errors import AccountBusy, ConfigError, Exit, LatentspeedError, PluginError, UsageError
 
 _NAMES = ("sandbox.json", "sandbox.lock", "sandbox.db", "sandbox.log", "sandbox.archive")
 
@@ -47,6 +47,14 @@ class SandboxInfo(msgspec.Struct, frozen=True, kw_only=True):
     instance: str | None = None
     scenario: str | None = None
     venues: dict[str, VenueInfo] = {}
+
+    def venue(self, name: str) -> VenueInfo:
+        """Where the venue `name` listens. Raises PluginError when the sandbox has none of that name."""
+        if name not in self.venues:
+            raise PluginError(
+                f"the sandbox has no venue {name!r}", hint="see its log, and `latentspeed connectors check`"
+            )
+        return self.venues[name]
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,16 +157,30 @@ class Home:
         finally:
             os.close(descriptor)
 
-    def running(self) -> Running | None:
-        """The server that is alive and ready, or None."""
+    def holder(self) -> int | None:
+        """The pid of the server that is alive and ready, or None."""
         if not self.is_locked():
             return None
         try:
-            holder = int(self.lock.read_bytes())
-            found = msgspec.json.decode(self.info.read_bytes(), type=Running)
-        except (OSError, ValueError, msgspec.MsgspecError):
+            pid = int(self.lock.read_bytes())
+        except (OSError, ValueError):
             return None  # it is still starting
-        return found if found.pid == holder and _is_alive(holder) else None
+        return pid if _is_alive(pid) else None
+
+    def running(self) -> Running | None:
+        """The server that is alive and ready, or None. Raises AccountBusy when another version of us wrote about it."""
+        pid = self.holder()
+        if pid is None:
+            return None
+        try:
+            found = msgspec.json.decode(self.info.read_bytes(), type=Running)
+        except OSError:
+            return None  # it has just ended
+        except msgspec.MsgspecError as error:
+            raise AccountBusy(
+                f"the sandbox that runs (process {pid}) is of another version", hint="`latentspeed sandbox stop`"
+            ) from error
+        return found if found.pid == pid else None
 
     def write(self, running: Running) -> None:
         """Replace sandbox.json in one step, mode 0600."""

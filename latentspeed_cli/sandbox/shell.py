@@ -31,6 +31,7 @@ from .store import Store
 log = logging.getLogger(__name__)
 
 CONTROL_PREFIX = "/control/"
+USUAL_PORT = 3001
 _BACKLOG = 1024
 _BEFORE = ("drop_request", "status", "delay_request")
 _AFTER = ("lose_reply", "delay", "garbage", "cut", "status_after", "crash")
@@ -166,29 +167,19 @@ class Shell:
             venue.wake.set()
 
     async def listen(self, host: str, port: int | None) -> None:
-        """Open the first site on `port` (None: 3001 if it is free; 0: the kernel's choice), others where there is room.
+        """Open the first site on `port` (None: 3001 if it is free; 0: the kernel's choice), the others near it.
 
         Raises UsageError when the host is not loopback or the port cannot be had.
         """
         address = loopback_address(host)
-        loop = asyncio.get_running_loop()
+        wanted = (USUAL_PORT, 0) if port is None else (port,)
         for site in self.sites:
             http = web.Server(partial(self.handle, site), access_log=None)
-            wanted = (3001, 0) if port is None else (port,)
-            server = None
-            for candidate in wanted:
-                try:
-                    server = await loop.create_server(http, address, candidate, backlog=_BACKLOG)
-                    break
-                except OSError as error:
-                    if error.errno != errno.EADDRINUSE or candidate == wanted[-1]:
-                        reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
-                        raise UsageError(f"port {candidate} {reason}", hint="choose another one, or none") from error
-            assert server is not None
+            server = await _bind(http, address, wanted)
             self._servers.append((http, server))
             site.port = server.sockets[0].getsockname()[1]
             site.url = f"http://[{address}]:{site.port}" if ":" in address else f"http://{address}:{site.port}"
-            port = 0
+            wanted = (site.port % 65535 + 1, 0)
 
     async def run(self) -> None:
         """Keep the venues going until stop() or a failure. Raises what a model's tick, or the disk, raised."""
@@ -360,6 +351,20 @@ class Shell:
         if connection.number in venue.connections and not connection.ended:
             venue.model.ws_frame(connection.number, text, self.now_ns())
             self.settle(venue)
+
+
+async def _bind(http: web.Server, address: str, wanted: tuple[int, ...]) -> asyncio.Server:
+    """Listen on the first of the wanted ports that is free. Raises UsageError."""
+    loop = asyncio.get_running_loop()
+    for port in wanted:
+        try:
+            return await loop.create_server(http, address, port, backlog=_BACKLOG)
+        except OSError as error:
+            in_use = error.errno == errno.EADDRINUSE
+            if not in_use or port == wanted[-1]:
+                reason = "is in use" if in_use else f"cannot be used: {error.strerror}"
+                raise UsageError(f"port {port} {reason}", hint="choose another one, or none") from error
+    raise AssertionError("no port was wanted")
 
 
 def _answer(response: HttpResponse) -> web.Response:

@@ -88,14 +88,14 @@ def start(state_dir: Path, options: Options) -> SandboxInfo:
 def stop(state_dir: Path) -> bool:
     """End the running sandbox; False when there was none. Raises AccountBusy when it does not end."""
     home = Home(state_dir)
-    if not home.is_locked():
-        return False
-    found = _obtain(home)
-    if isinstance(found, Lock):
-        found.close()
-        return False
-    _end(home, found)
-    return True
+    deadline = monotonic_s() + READY_S
+    while home.is_locked():
+        pid = home.holder()
+        if pid is not None:
+            _end(home, pid)
+            return True
+        _wait(home, deadline)
+    return False
 
 
 def reset(state_dir: Path, *, seed: int | None = None, scenario: str | None = None) -> SandboxInfo:
@@ -110,7 +110,7 @@ def reset(state_dir: Path, *, seed: int | None = None, scenario: str | None = No
     found = _obtain(home)
     while not isinstance(found, Lock):
         before = found
-        _end(home, found)
+        _end(home, found.pid)
         found = _obtain(home)
     try:
         begun = renew(home, seed=seed, scenario=scenario)
@@ -158,24 +158,28 @@ def _obtain(home: Home) -> Running | Lock:
         found = home.running() or home.take()
         if found is not None:
             return found
-        if monotonic_s() > deadline:
-            raise ConnectFailed("a sandbox is starting but does not get ready", hint=f"its log is {home.log}")
-        sleep_s(_POLL_S)
+        _wait(home, deadline)
 
 
-def _end(home: Home, found: Running) -> None:
+def _wait(home: Home, deadline: float) -> None:
+    """For somebody else's sandbox to get ready, or to be gone."""
+    if monotonic_s() > deadline:
+        raise ConnectFailed("a sandbox is starting but does not get ready", hint=f"its log is {home.log}")
+    sleep_s(_POLL_S)
+
+
+def _end(home: Home, pid: int) -> None:
     """Ask a server to end, and wait. Home has just seen it hold the lock, so the pid is its own."""
     try:
-        os.kill(found.pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGTERM)
     except ProcessLookupError:
         return
     deadline = monotonic_s() + STOP_S
     while home.is_locked():
-        again = home.running()
-        if again is not None and again.pid != found.pid:
+        if home.holder() not in (None, pid):
             return  # somebody started another one already
         if monotonic_s() > deadline:
-            raise AccountBusy(f"the sandbox (process {found.pid}) does not end", hint=f"its log is {home.log}")
+            raise AccountBusy(f"the sandbox (process {pid}) does not end", hint=f"its log is {home.log}")
         sleep_s(_POLL_S)
 
 
