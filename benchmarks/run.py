@@ -1,0 +1,224 @@
+"""Measures our figures beside the peers', in one run on one machine, and prints one table. `make bench` calls it.
+
+Whatever is compared is measured in turns, so that a busy moment of the machine hits both sides. Nothing here is a test:
+a figure that misses its aim says so and fails nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import msgspec
+
+from latentspeed_cli.sandbox import supervisor
+from latentspeed_cli.sandbox.home import Options
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PYTHON = sys.executable
+PROGRAM = str(Path(PYTHON).parent / "latentspeed")
+PEERS = str(ROOT / ".venv-peers" / "bin" / "python")
+PEERS_PLAIN = str(ROOT / ".venv-peers-plain" / "bin" / "python")
+HEADINGS = ("figure", "ours", "peer's", "ratio", "aim", "reached")
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the table; empty text where there is nothing to compare or to reach."""
+
+    figure: str
+    ours: str
+    peers: str = ""
+    ratio: str = ""
+    aim: str = ""
+    reached: bool | None = None
+
+    def cells(self) -> tuple[str, ...]:
+        reached = "" if self.reached is None else "yes" if self.reached else "NO"
+        return (self.figure, self.ours, self.peers, self.ratio, self.aim, reached)
+
+
+def script(python: str, name: str, *arguments: str) -> Any:
+    """The JSON that a script of this folder prints."""
+    done = subprocess.run([python, "-P", HERE / name, *arguments], capture_output=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{name} failed\n{done.stderr.decode()}")
+    return json.loads(done.stdout)
+
+
+def percentile(samples: Sequence[float], share: float) -> float:
+    return sorted(samples)[min(int(len(samples) * share), len(samples) - 1)]
+
+
+def us(nanoseconds: float) -> str:
+    return f"{nanoseconds / 1e3:,.0f} us"
+
+
+def ms(seconds: float) -> str:
+    return f"{seconds * 1e3:,.0f} ms"
+
+
+def seconds_of(command: Sequence[str | Path], environment: dict[str, str]) -> float:
+    """How long a whole process takes; it must end well."""
+    before = perf_counter()
+    done = subprocess.run(command, env=environment, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    taken = perf_counter() - before
+    if done.returncode:
+        raise SystemExit(f"{command[0]} ended with {done.returncode}\n{done.stderr.decode()}")
+    return taken
+
+
+def in_turns(
+    ours: Sequence[str | Path], peers: Sequence[str | Path], environment: dict[str, str], rounds: int
+) -> tuple[float, float]:
+    """Median seconds of two commands that take turns, after one run of each that does not count."""
+    taken = [(seconds_of(ours, environment), seconds_of(peers, environment)) for _ in range(rounds + 1)][1:]
+    return statistics.median(pair[0] for pair in taken), statistics.median(pair[1] for pair in taken)
+
+
+def signing(rounds: int = 5) -> list[Row]:
+    """From an order to the signed bytes of its request."""
+    ours: list[int] = []
+    with_coincurve: list[int] = []
+    plain: list[int] = []
+    for _ in range(rounds):
+        told = (
+            script(PYTHON, "sign_order.py", "4000"),
+            script(PEERS, "sdk_sign_order.py", "1000"),
+            script(PEERS_PLAIN, "sdk_sign_order.py", "100"),
+        )
+        assert told[0]["signature"] == told[1]["signature"] == told[2]["signature"], "they do not sign the same"
+        for samples, answer in zip((ours, with_coincurve, plain), told, strict=True):
+            samples += answer["ns"]
+    rows = []
+    for name, samples, least in (
+        ("hyperliquid-python-sdk with coincurve", with_coincurve, 4),
+        ("hyperliquid-python-sdk without", plain, 40),
+    ):
+        for label, share in (("p50", 0.5), ("p99", 0.99)):
+            mine, theirs = percentile(ours, share), percentile(samples, share)
+            is_p50 = label == "p50"
+            rows.append(
+                Row(
+                    figure=f"order to signed bytes, {label}; {name}",
+                    ours=us(mine),
+                    peers=us(theirs),
+                    ratio=f"{theirs / mine:.1f}x faster",
+                    aim=f"60 us, {least}x" if is_p50 else "",
+                    reached=mine <= 60_000 and theirs / mine >= least if is_p50 else None,
+                )
+            )
+    return rows
+
+
+def buying(folder: Path, count: int = 2000) -> list[Row]:
+    """From buy() to the bytes being handed over, and what of it is the disk."""
+    without = script(PYTHON, "buy_to_bytes.py", str(folder), "OFF", str(count))["ns"]
+    durable = script(PYTHON, "buy_to_bytes.py", str(folder), "FULL", str(count))["ns"]
+    fsync = percentile(durable, 0.5) - percentile(without, 0.5)
+    return [
+        Row(
+            figure="buy() to bytes ready, fsync left out, p50",
+            ours=us(percentile(without, 0.5)),
+            aim="200 us",
+            reached=percentile(without, 0.5) < 200_000,
+        ),
+        Row(figure="buy() to bytes ready, as shipped, p50", ours=us(percentile(durable, 0.5))),
+        Row(figure="of which the fsync", ours=us(fsync)),
+    ]
+
+
+def help_page(rounds: int = 20) -> Row:
+    """`--help`, whole process, beside a Typer app that does nothing."""
+    ours, empty = in_turns([PROGRAM, "--help"], [PYTHON, "-P", HERE / "empty_app.py", "--help"], environ(), rounds)
+    return Row(
+        figure="latentspeed --help, whole process; an empty Typer app",
+        ours=ms(ours),
+        peers=ms(empty),
+        ratio=f"{ours / empty:.2f}x as long",
+        aim="120 ms, 1.6x",
+        reached=ours <= 0.120 and ours / empty <= 1.6,
+    )
+
+
+def placing(folder: Path, rounds: int = 10) -> Row:
+    """`place` on a running sandbox, whole process, beside a minimal script with the SDK."""
+    info = supervisor.start(folder, Options(port=0))
+    venue = info.venues["hyperliquid"]
+    environment = environ() | {f"LATENTSPEED_{kind}_DIR": str(folder / kind.lower()) for kind in ("CONFIG", "CACHE")}
+    environment["LATENTSPEED_STATE_DIR"] = str(folder)
+    order = ("buy", "BTC", "0.001")
+    try:
+        ours, theirs = in_turns(
+            [PROGRAM, "place", *order, "mid-10%", "--post-only", "-o", "json"],
+            [PEERS, "-P", HERE / "sdk_place.py", venue.base_url, venue.accounts[5].private_key, *order, "-10"],
+            environment,
+            rounds,
+        )
+    finally:
+        supervisor.stop(folder)
+    return Row(
+        figure="place, whole process; the same with hyperliquid-python-sdk",
+        ours=ms(ours),
+        peers=ms(theirs),
+        ratio=f"{theirs / ours:.2f}x faster",
+        aim="faster",
+        reached=ours < theirs,
+    )
+
+
+def sandbox_rate(folder: Path, orders: int = 10_000) -> Row:
+    told = script(PYTHON, "sandbox_rate.py", str(folder), str(orders))
+    where = "on one core" if told["pinned"] else "not pinned to a core"
+    return Row(
+        figure=f"sandbox: signed orders a second over HTTP, {where}",
+        ours=f"{told['per_second']:,.0f} /s",
+        aim="1,000 /s",
+        reached=told["per_second"] >= 1_000,
+    )
+
+
+def environ() -> dict[str, str]:
+    """The environment without settings of the person who runs this."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LATENTSPEED_")}
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as a Markdown table whose columns line up."""
+    lines = [HEADINGS, *(row.cells() for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
+    drawn = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
+    ]
+    drawn.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(drawn)
+
+
+def main() -> None:
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="latentspeed-bench-") as name:
+        folder = Path(name)
+        for part in ("buy", "place", "rate"):
+            (folder / part).mkdir(mode=0o700)
+        rows += signing()
+        rows += buying(folder / "buy")
+        rows.append(help_page())
+        rows.append(placing(folder / "place"))
+        rows.append(sandbox_rate(folder / "rate"))
+    print(
+        f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}\n"
+    )
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
