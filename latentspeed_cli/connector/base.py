@@ -85,7 +85,7 @@ class ConnectorBase(ConnectorView):
     async def __aenter__(self) -> Self:
         """Start: take up orders in flight from the journal, and be ready to submit. Sends nothing."""
         for order in self.parts.journal.orders(states=_ALIVE):
-            if order.account == self.account:
+            if self._ledger.is_ours(order):
                 self._ledger.start(order)
         group = asyncio.TaskGroup()
         await group.__aenter__()

@@ -12,7 +12,7 @@ from ..core.in_flight_order import InFlightOrder
 from ..core.order_state import Facts
 from ..core.reports import OrderUpdate, TradeUpdate
 from ..core.types import OrderType, TimeInForce, TradeType
-from ..errors import IdConflict, OrderRefused
+from ..errors import IdConflict, OrderRefused, UsageError
 from .ledger import Ledger
 from .parts import Parts
 from .reader import Reader
@@ -29,8 +29,15 @@ class Finder:
         self._ledger = ledger
 
     def in_journal(self, text: str) -> InFlightOrder | None:
-        """An order we know. Raises IdConflict when a prefix fits several."""
-        found = self._parts.journal.find(text)
+        """An order we know. Raises IdConflict when a prefix fits several, UsageError for one of another account."""
+        known = self._parts.journal.find(text)
+        found = [order for order in known if self._ledger.is_ours(order)]
+        other = next((order for order in known if order.client_order_id.startswith(text)), None)
+        if other is not None and not found:
+            raise UsageError(
+                f"order {other.client_order_id} is one of {other.account} on {other.venue}",
+                hint="say --venue, or the profile of that account",
+            )
         if len(found) > 1:
             ids = ", ".join(sorted(order.client_order_id for order in found)[:5])
             raise IdConflict(f"{text!r} fits {len(found)} orders", hint=f"give more of the id; among them {ids}")

@@ -15,14 +15,14 @@ from ..errors import (
     ProtocolError,
 )
 from .parts import OrderOutcome, Outcome, WaitFor
-from .reconciler import is_undecided
+from .reconciler import is_undecided, was_seen
 
 
 def reached(order: InFlightOrder, target: WaitFor) -> bool:
     """Whether there is nothing left to wait for, in the good or the bad."""
     if order.is_done:
         return True
-    return target in ("ack", "open") and order.state in (OrderState.OPEN, OrderState.PARTIALLY_FILLED)
+    return target in ("ack", "open") and was_seen(order)
 
 
 def placed(
@@ -85,7 +85,8 @@ def _shortfall(order: InFlightOrder, target: WaitFor) -> LatentspeedError | None
     if state in (OrderState.CANCELLED, OrderState.EXPIRED):
         if target == "done" or (target in ("ack", "open") and (state is OrderState.CANCELLED or order.executed_amount)):
             return None
-        return EndedShort(f"the order ended {state.value} before it was {_WORDS[target]}")
+        why = f" ({order.reason})" if order.reason else ""
+        return EndedShort(f"the order ended {state.value}{why} before it was {_WORDS[target]}")
     if reached(order, target):
         return None
     return NotYet(f"the order is {state.value}, not yet {_WORDS[target]}", hint="latentspeed status shows it")

@@ -23,11 +23,26 @@ class Ledger:
     An order that another process journaled is taken up from the journal the moment news of it arrives.
     """
 
-    def __init__(self, journal: OrderJournal, tracker: ClientOrderTracker, listeners: Listeners, clock: Clock) -> None:
+    def __init__(
+        self,
+        journal: OrderJournal,
+        tracker: ClientOrderTracker,
+        listeners: Listeners,
+        clock: Clock,
+        *,
+        venue: str,
+        account: str | None,
+    ) -> None:
         self.journal = journal
         self.tracker = tracker
         self.listeners = listeners
         self.clock = clock
+        self._venue = venue
+        self._account = account
+
+    def is_ours(self, order: InFlightOrder) -> bool:
+        """Whether an order belongs to this account: all venues and accounts of a network share one journal."""
+        return order.venue == self._venue and order.account == self._account
 
     def start(self, order: InFlightOrder) -> InFlightOrder:
         """Track `order`, or take what it says into the one that is tracked under its id."""
@@ -132,10 +147,15 @@ class Ledger:
     def _from_journal(self, item: News) -> InFlightOrder | None:
         for text in (item.client_order_id, item.venue_client_id, item.exchange_order_id):
             for order in self.journal.find(text) if text else ():
-                if order.trading_pair == item.trading_pair and text in (
-                    order.client_order_id,
-                    order.venue_client_id,
-                    order.exchange_order_id,
+                if (
+                    self.is_ours(order)
+                    and order.trading_pair == item.trading_pair
+                    and text
+                    in (
+                        order.client_order_id,
+                        order.venue_client_id,
+                        order.exchange_order_id,
+                    )
                 ):
                     return self.start(order)
         return None

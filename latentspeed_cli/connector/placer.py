@@ -233,7 +233,9 @@ class Placer:
             return
         now_ns = self._parts.clock.now_ns()
         for other in self._parts.journal.undecided(order.trading_pair, order.side):
-            if other.client_order_id == order.client_order_id or not (other.outcome_unknown or is_undecided(other)):
+            if other.client_order_id == order.client_order_id or not self._ledger.is_ours(other):
+                continue
+            if not (other.outcome_unknown or is_undecided(other)):
                 continue
             lease_ns = self._parts.journal.submit_deadline_ns(other.client_order_id)
             if other.outcome_unknown or lease_ns <= now_ns:
@@ -251,7 +253,8 @@ class Placer:
         for order in self._parts.journal.orders(since_ns=now_ns - now_ns % DAY_NS):
             amount = order.executed_amount if order.is_done and order.fills_complete else order.amount
             price = order.price or order.reference_price
-            if order.state is not OrderState.FAILED and price is not None and not order.is_external:
+            counts = self._ledger.is_ours(order) and not order.is_external and order.state is not OrderState.FAILED
+            if counts and price is not None:
                 total = EXACT.add(total, notional_at_worst(amount, price, order.reference_price or price))
         return total
 

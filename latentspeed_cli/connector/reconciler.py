@@ -35,9 +35,7 @@ LEASE_POLL_S = 0.05
 
 def is_undecided(order: InFlightOrder) -> bool:
     """Whether it may have been sent and nothing has shown yet whether the venue has it."""
-    return order.state is OrderState.PENDING_SUBMIT or (
-        order.state is OrderState.PENDING_CANCEL and order.outcome_unknown and not was_seen(order)
-    )
+    return order.state in (OrderState.PENDING_SUBMIT, OrderState.PENDING_CANCEL) and not was_seen(order)
 
 
 def was_seen(order: InFlightOrder) -> bool:

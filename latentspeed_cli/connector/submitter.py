@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from copy import copy
 
 import msgspec
 
@@ -131,7 +132,7 @@ class Submitter:
                 return
             for waiting in batch:
                 self._conversations.pop(waiting.draft.order.client_order_id, None)
-                waiting.begun.set_exception(error)
+                waiting.begun.set_exception(copy(error))  # each may be told which order it is about
             return
         self.commits_total += 1
         for waiting, result in zip(batch, begun, strict=True):

@@ -41,7 +41,9 @@ class ConnectorView(VenueFlows):
         self.tracker = ClientOrderTracker()
         self.listeners = Listeners()
         self.reader = Reader(self, parts)
-        self._ledger = Ledger(parts.journal, self.tracker, self.listeners, parts.clock)
+        self._ledger = Ledger(
+            parts.journal, self.tracker, self.listeners, parts.clock, venue=parts.venue, account=parts.account
+        )
         self._reconciler = Reconciler(self, parts, self.reader, self._ledger)
         self._finder = Finder(self, parts, self.reader, self._ledger)
 

@@ -25,12 +25,15 @@ from latentspeed_cli.errors import (
     CredentialError,
     EndedShort,
     GuardRefused,
+    IdConflict,
     JournalError,
     NotYet,
     OrderRefused,
     OrderRejected,
     OutcomeUnknown,
+    ProtocolError,
     RateLimited,
+    UsageError,
 )
 
 from .conftest import Rig
@@ -508,3 +511,31 @@ async def test_trouble_in_the_background_is_told(rig: Rig) -> None:
     assert order is not None
     assert (order.state, order.facts.attempts) == (OrderState.FAILED, frozenset())
     assert Report.FAILED.value in {report for report, _ in order.facts.reasons}
+
+
+async def test_a_proof_that_the_venue_contradicts_is_told(rig: Rig) -> None:
+    """Its nonce was burned, and it is accepted all the same: the venue's truth wins, and it is no quiet success."""
+    rig.http.faults["place"].append(Fault.LOST_BEFORE)
+    async with rig.connector() as connector:
+        order = (await connector.place_order(limit())).order
+        (body,) = rig.http.kinds("place")
+        rig.venue.nonces.clear()
+        rig.venue.answer("place", body)
+        outcome = await connector.wait_for(await connector.refresh(order), "ack")
+    assert outcome.order.state is OrderState.OPEN
+    assert outcome.order.contradiction is not None
+    assert isinstance(outcome.error, ProtocolError)
+
+
+async def test_orders_of_another_account_are_not_our_business(rig: Rig) -> None:
+    rig.lose_next(Fault.LOST_BEFORE)
+    async with rig.connector() as connector:
+        await connector.place_order(limit(), client_order_id="x")
+    rig.heal()
+    async with rig.connector(account="0xsecond", guards=Guards(max_day_notional=Decimal(110))) as connector:
+        assert connector.in_flight_orders == {}
+        assert (await connector.place_order(limit())).error is None
+        with pytest.raises(UsageError, match="0xaccount"):
+            connector.known("x")
+        with pytest.raises(IdConflict):
+            await connector.place_order(limit(), client_order_id="x", despite_unknown=True)

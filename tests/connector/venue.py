@@ -219,7 +219,7 @@ class TinyHttp:
 
     def __init__(self, venue: TinyVenue) -> None:
         self.venue = venue
-        self.faults: dict[str, deque[Fault]] = defaultdict(deque)
+        self.faults: dict[str, deque[Fault | None]] = defaultdict(deque)
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.seen: Callable[[str, dict[str, Any]], None] | None = None
         self.gate: dict[str, asyncio.Event] = {}
@@ -257,7 +257,7 @@ class TinyHttp:
         if fault is Fault.BROKEN_AFTER:
             return self.reply(500, "oops")
         if fault is Fault.GARBAGE:
-            return self.reply(200, {"resting": {"what": "?"}})
+            return msgspec.structs.replace(self.reply(200, None), body=b"<html>")
         return self.reply(200, said)
 
     def reply(self, status: int, said: Any) -> Reply:
