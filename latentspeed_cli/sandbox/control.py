@@ -7,7 +7,6 @@ Commands of the shell, for every venue:
 
     drop_request status delay_request   trouble before the venue sees a request; fields: faults.Fault
     lose_reply delay garbage cut status_after crash   trouble after the venue did its work and stored it
-    rate_limit {count, ...}             status 429 with the body null, before the venue sees it
     drop_frame duplicate_frame reorder_frames   trouble with frames to clients
     refuse_ws                           a handshake is answered with a status
     clear, pending                      forget the trouble ordered so far; show it
@@ -18,8 +17,8 @@ Commands of the shell, for every venue:
     advance {seconds}                   move the clock of all venues forward
     kill                                die at once, as by kill -9
 
-In the place of a venue, the word "sandbox" takes `keep` (never end by idleness) and `stop`. All other commands are the
-venue model's own; see its control().
+In the place of a venue, the word "sandbox" takes `keep` (never end by idleness) and `stop`. All other commands (fund,
+price, rate_limit, ...) are the venue model's own; see its control().
 """
 
 from __future__ import annotations
@@ -98,9 +97,6 @@ class Control:
     def _command(self, venue: Venue, command: str, arguments: Mapping[str, Any]) -> object:
         if command in _FAULTS:
             venue.faults.add(command, msgspec.convert(arguments, Fault))
-        elif command == "rate_limit":
-            refusal = {"status": 429, "body": "null", "content_type": "application/json"}
-            venue.faults.add("status", msgspec.convert({**refusal, **arguments}, Fault))
         elif command == "clear":
             venue.faults.clear()
         elif command == "pending":

@@ -89,6 +89,7 @@ class SandboxAccount(msgspec.Struct, frozen=True, kw_only=True):
 class VenueModel(Protocol):
     """One venue. All times are Unix nanoseconds handed in by the shell, never read."""
 
+    # A path in http_paths that ends with "/" covers all below it. Of ws_paths the first is the one that is published.
     name: str
     http_paths: tuple[str, ...]
     ws_paths: tuple[str, ...]
@@ -116,7 +117,10 @@ class VenueModel(Protocol):
     def ws_close(self, connection: int, now_ns: int) -> None: ...
 
     def tick(self, now_ns: int) -> int:
-        """Do what is due (blocks, background flow, timers). The time of the next due work."""
+        """Do what is due (blocks, background flow, timers). The time of the next due work.
+
+        Called again at that time, and soon after any request: that may bring work that is due earlier.
+        """
         ...
 
     def outbox(self) -> list[Send | Close]:
@@ -124,5 +128,7 @@ class VenueModel(Protocol):
         ...
 
     def control(self, command: str, arguments: Mapping[str, object], now_ns: int) -> object:
-        """The control API, outside the venue's own paths: fund, price, disconnect, rate_limit, lose_reply, advance, ..."""
+        """The control API, outside the venue's own paths: fund, price, rate_limit, ... Faults of the network and the
+        clock are the shell's own commands (control.py) and never come here. Raises ValueError or a LatentspeedError.
+        """
         ...

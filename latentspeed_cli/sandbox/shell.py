@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 CONTROL_PREFIX = "/control/"
 USUAL_PORT = 3001
 _BACKLOG = 1024
+# After a request, a model is asked anew when its next work is due, unless that was done within this time.
+_STALE_TICK_S = 0.02
 _BEFORE = ("drop_request", "status", "delay_request")
 _AFTER = ("lose_reply", "delay", "garbage", "cut", "status_after", "crash")
 _FRAMES = ("drop_frame", "duplicate_frame", "reorder_frames")
@@ -47,6 +49,7 @@ class Venue:
         self.connections: dict[int, Connection] = {}
         self.faults = Faults()
         self.wake = asyncio.Event()
+        self.ticked_at = 0.0
         self.site: Site | None = None
 
     @property
@@ -212,6 +215,8 @@ class Shell:
 
         None: nothing of this turn waits.
         """
+        if asyncio.get_running_loop().time() - venue.ticked_at > _STALE_TICK_S:
+            venue.wake.set()
         rows, items = venue.model.changed_rows(), venue.model.outbox()
         if rows or items:
             self._rows += [(venue.name, row) for row in rows]
@@ -239,8 +244,10 @@ class Shell:
         stored.set_result(None)
 
     async def _tick(self, venue: Venue) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             venue.wake.clear()
+            venue.ticked_at = loop.time()
             due_ns = venue.model.tick(self.now_ns())
             self.settle(venue)
             pause_s = max((due_ns - self.now_ns()) / NS_PER_S, 0.001)

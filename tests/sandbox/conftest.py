@@ -41,11 +41,12 @@ def counter_venue() -> ModuleType:
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of packages with the counting venue in it, on the path of every process started here."""
     folder = tmp_path / "site"
-    metadata = folder / "counter_venue-1.0.dist-info"
-    metadata.mkdir(parents=True)
+    folder.mkdir()
     (folder / "counter_venue.py").write_text(COUNTER.read_text())
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: counter-venue\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[latentspeed.connectors]\ncounter = counter_venue\n")
+    install(folder, "counter-venue", "counter = counter_venue")
+    # Python takes the first distribution of a name: this one stands before the product's own and brings no venue, so
+    # that a sandbox of these tests does not spend most of its start on importing Ethereum's libraries.
+    install(folder, "latentspeed", "hyperliquid = no_such_module")
     paths = [str(folder), *(path for path in sys.path if path and Path(path).is_dir())]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
     return folder
@@ -61,13 +62,16 @@ def state_dir(tmp_path: Path, site: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def hyperliquid(site: Path) -> None:
-    """Hyperliquid's connector installed beside the counting venue, whether or not the product itself is installed."""
-    metadata = site / "latentspeed-0.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: latentspeed\nVersion: 0.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[latentspeed.connectors]\nhyperliquid = latentspeed_hyperliquid.plugin\n"
-    )
+    """Hyperliquid's own connector beside the counting venue."""
+    install(site, "latentspeed", "hyperliquid = latentspeed_hyperliquid.plugin")
+
+
+def install(folder: Path, name: str, entry_point: str) -> None:
+    """What discovery reads of an installed distribution, and nothing else."""
+    metadata = folder / f"{name.replace('-', '_')}-0.0.dist-info"
+    metadata.mkdir(exist_ok=True)
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.0\n")
+    (metadata / "entry_points.txt").write_text(f"[latentspeed.connectors]\n{entry_point}\n")
 
 
 class Running:
@@ -77,7 +81,7 @@ class Running:
         self.shell = shell
         self.http = http
         self.url = shell.sites[0].url
-        self.ws_url = "ws" + self.url.removeprefix("http") + "/ws"
+        self.ws_url = "ws" + self.url.removeprefix("http") + "/count/ws"
         self.model: Any = shell.venues["counter"].model
 
     async def post(self, path: str, body: bytes = b"", **kwargs: Any) -> tuple[int, bytes]:

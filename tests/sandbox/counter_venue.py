@@ -26,16 +26,17 @@ TICK_NS = 20_000_000
 
 
 class CounterModel:
-    """POST /count adds one and tells all connections; POST /echo says what came; words on /ws have their meanings."""
+    """POST /count adds one and tells all connections; POST /echo says what came; words on /count/ws mean things."""
 
     name = "counter"
     http_paths = ("/count", "/echo", "/below/")
-    ws_paths = ("/ws",)
+    ws_paths = ("/count/ws",)
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.count = 0
         self.ticks = 0
+        self.pause_ns = TICK_NS
         self.open: list[int] = []
         self.closed: list[int] = []
         self.refusing = False
@@ -109,7 +110,7 @@ class CounterModel:
 
     def tick(self, now_ns: int) -> int:
         self.ticks += 1
-        return now_ns + TICK_NS
+        return now_ns + self.pause_ns
 
     def control(self, command: str, arguments: Mapping[str, object], now_ns: int) -> object:
         if command == "look":

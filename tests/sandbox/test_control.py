@@ -59,9 +59,9 @@ async def test_a_status_before_or_after_the_work(start: Start, command: str, cou
         assert running.model.count == counted
 
 
-async def test_too_many_requests_as_hyperliquid_says_it(start: Start) -> None:
+async def test_a_fault_strikes_as_often_as_it_was_ordered(start: Start) -> None:
     async with start() as running:
-        await running.control("rate_limit", count=2)
+        await running.control("status", status=429, body="null", content_type="application/json", count=2)
         assert await running.post("/count") == (429, b"null")
         assert await running.post("/count") == (429, b"null")
         assert await running.post("/count") == (200, b"1")

@@ -206,7 +206,7 @@ async def test_who_does_not_read_is_dropped_and_holds_up_nobody(start: Start, mo
     async with start() as running:
         reader, writer = await asyncio.open_connection("127.0.0.1", running.shell.sites[0].port, limit=2**10)
         writer.write(
-            b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"GET /count/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         )
         await eventually(lambda: running.model.open == [1])
@@ -223,6 +223,17 @@ async def test_the_model_is_ticked_when_work_is_due(start: Start) -> None:
         before = running.model.ticks
         await asyncio.sleep(0.3)
         assert 5 <= running.model.ticks - before <= 16
+
+
+async def test_a_model_at_rest_is_asked_again_after_a_request(start: Start) -> None:
+    async with start() as running:
+        running.model.pause_ns = 3600 * NS_PER_S
+        await asyncio.sleep(0.1)
+        resting = running.model.ticks
+        await asyncio.sleep(0.1)
+        assert running.model.ticks == resting
+        await running.post("/echo")
+        await eventually(lambda: running.model.ticks == resting + 1)
 
 
 async def test_advancing_the_clock_is_felt_at_once_and_outlives_a_restart(start: Start) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from latentspeed_cli.errors import AccountBusy, ConfigError, ConnectFailed, UsageError
+from latentspeed_cli.errors import AccountBusy, ConfigError, ConnectFailed, PluginError, UsageError
 from latentspeed_cli.sandbox import supervisor
 from latentspeed_cli.sandbox.accounts import ADDRESSES, PRIVATE_KEYS
 from latentspeed_cli.sandbox.home import Home, Lock, Options, StoreUnreadable
@@ -57,7 +57,7 @@ def test_start_tells_where_it_listens_and_stop_ends_it(state_dir: Path) -> None:
     assert info.scenario == "bench"
     venue = info.venues["counter"]
     assert venue.base_url.startswith("http://127.0.0.1:")
-    assert venue.ws_url == "ws" + venue.base_url.removeprefix("http") + "/ws"
+    assert venue.ws_url == "ws" + venue.base_url.removeprefix("http") + "/count/ws"
     assert [account.address for account in venue.accounts] == list(ADDRESSES)
     assert [account.private_key for account in venue.accounts] == list(PRIVATE_KEYS)
     assert supervisor.status(state_dir) == info
@@ -309,6 +309,16 @@ def test_a_process_without_the_lock_is_never_signalled(state_dir: Path) -> None:
         bystander.wait()
 
 
+def test_one_of_another_version_can_still_be_stopped(state_dir: Path) -> None:
+    supervisor.start(state_dir, ANY_PORT)
+    (state_dir / "sandbox.json").write_text('{"format": "of the future"}')
+    with pytest.raises(AccountBusy, match="another version") as caught:
+        supervisor.ensure(state_dir, notify=lambda _: None)
+    assert "sandbox stop" in (caught.value.hint or "")
+    assert supervisor.stop(state_dir) is True
+    assert supervisor.start(state_dir, ANY_PORT).running
+
+
 def test_in_the_foreground_it_needs_the_place_for_itself(state_dir: Path) -> None:
     supervisor.start(state_dir, ANY_PORT)
     with pytest.raises(AccountBusy, match="runs already"):
@@ -333,7 +343,8 @@ def test_a_broken_connector_does_not_stop_the_others(state_dir: Path, site: Path
     (metadata / "entry_points.txt").write_text("[latentspeed.connectors]\nbroken = broken_venue\n")
     info = supervisor.start(state_dir, ANY_PORT)
     assert "counter" in info.venues
-    assert "broken" not in info.venues
+    with pytest.raises(PluginError):
+        info.venue("broken")
     assert "broken" in (state_dir / "sandbox.log").read_text()
 
 
