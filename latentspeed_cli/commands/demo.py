@@ -30,11 +30,13 @@ if TYPE_CHECKING:
 
 app = verb_app()
 
-AMOUNT, PART = Decimal("0.05"), Decimal("0.02")
+AMOUNT, PART = Decimal("0.5"), Decimal("0.2")
+LESS = Decimal("0.02")
 COUNTERPARTY = 1  # which of the sandbox's published accounts trades against the tour's own order
 TRIES = 5
 PATIENCE_S = 10.0
 READY = "ready"
+LIFE = ["OPEN", "PARTIALLY_FILLED", "CANCELLED"]
 
 
 class Story:
@@ -53,10 +55,10 @@ class Story:
 
 
 class Heard:
-    """What the stream of the account's orders told, as "ID STATE", each once."""
+    """What the stream of the account's orders told: "ID STATE" -> when it came, in seconds; each once."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.told: dict[str, float] = {}
         self._news = asyncio.Event()
 
     async def follow(self, own: PerpetualDerivativeBase) -> None:
@@ -68,7 +70,7 @@ class Heard:
 
     def _hear(self, told: str) -> None:
         if told not in self.told:
-            self.told.append(told)
+            self.told[told] = monotonic_s()
             self._news.set()
 
     async def wait_for(self, told: str) -> None:
@@ -128,13 +130,17 @@ async def _tour(call: Call, story: Story, name: str) -> None:
             await heard.wait_for(READY)
             order = await _life(story, own, counterparty, pair)
             await heard.wait_for(f"{order.client_order_id} CANCELLED")
-            states = [told.partition(" ")[2] for told in heard.told if told.startswith(order.client_order_id)]
+            news = {
+                told.partition(" ")[2]: at_s
+                for told, at_s in heard.told.items()
+                if told.startswith(order.client_order_id)
+            }
+            first_s = min(news.values(), default=0.0)
             story.tell(
                 "All of it was streamed while it happened",
                 "latentspeed stream orders -o ndjson",
-                " -> ".join(states),
-                held=[state for state in ("OPEN", "PARTIALLY_FILLED", "CANCELLED") if state in states]
-                == ["OPEN", "PARTIALLY_FILLED", "CANCELLED"],
+                ", ".join(f"{state} at {at_s - first_s:.3f} s" for state, at_s in news.items()),
+                held=[state for state in news if state in LIFE] == LIFE,
             )
         finally:
             following.cancel()
@@ -145,38 +151,32 @@ async def _tour(call: Call, story: Story, name: str) -> None:
 async def _life(
     story: Story, own: PerpetualDerivativeBase, counterparty: PerpetualDerivativeBase, pair: str
 ) -> InFlightOrder:
-    """Place an order that rests, let the counterparty take a part of it, cancel the rest."""
-    order = await _resting(own, pair)
-    story.tell(
-        "An order, placed to rest one tick above the best bid",
-        f"latentspeed place buy {pair} {plain(AMOUNT)} best+1tick --post-only",
-        f"order {order.client_order_id} is {order.state.value} at {plain(order.price or Decimal(0))}",
-        held=order.state is OrderState.OPEN,
-    )
+    """Place an order that rests, let the counterparty take a part of it, cancel the rest.
+
+    The market moves all the time: an order that is overtaken or taken whole is tried again with a fresh one.
+    """
     for _ in range(TRIES):
-        await counterparty.place_order(
-            OrderIntent(
-                trading_pair=pair,
-                side=TradeType.SELL,
-                order_type=OrderType.LIMIT,
-                tif=TimeInForce.IOC,
-                amount=PART,
-                price=order.price,
-            )
-        )
+        order = await _resting(own, pair)
+        state, price = order.state, order.price or Decimal(0)
+        sold = await _sell_into(counterparty, order)
         order = await own.refresh(order)
-        if order.executed_amount:
+        if order.state is OrderState.PARTIALLY_FILLED:
             break
-        order = await _replaced(own, order, pair)
+        await own.cancel(order)
     story.tell(
-        "Another account sells into it",
-        f"latentspeed place sell {pair} {plain(PART)} {plain(order.price or Decimal(0))} --tif ioc",
+        "An order, placed to rest at the best bid",
+        f"latentspeed place buy {pair} {plain(AMOUNT)} best --post-only",
+        f"order {order.client_order_id} is {state.value} at {plain(price)}",
+        held=state is OrderState.OPEN,
+    )
+    story.tell(
+        "Another account sells through the bids ahead of it, and into it",
+        f"latentspeed place sell {pair} {plain(sold)} {plain(price)} --tif ioc",
         f"order {order.client_order_id} is {order.state.value}: {plain(order.executed_amount)} of "
         f"{plain(order.amount)} at {plain(order.average_price or Decimal(0))}, fee {_fee(order)}",
         held=order.state is OrderState.PARTIALLY_FILLED,
     )
-    outcome = await own.cancel(order)
-    order = outcome.order
+    order = (await own.cancel(order)).order
     story.tell(
         "The rest is cancelled; what was executed stays executed",
         f"latentspeed cancel {order.client_order_id}",
@@ -187,13 +187,13 @@ async def _life(
 
 
 async def _resting(own: PerpetualDerivativeBase, pair: str) -> InFlightOrder:
-    """A new best bid. The market moves, so a price that would take is tried again with a fresh one."""
+    """An order of ours at the best bid."""
     intent = OrderIntent(
         trading_pair=pair,
         side=TradeType.BUY,
         order_type=OrderType.LIMIT,
         amount=AMOUNT,
-        price_expression="best+1tick",
+        price_expression="best",
         post_only=True,
     )
     outcome = await own.place_order(intent)
@@ -204,10 +204,23 @@ async def _resting(own: PerpetualDerivativeBase, pair: str) -> InFlightOrder:
     return outcome.order
 
 
-async def _replaced(own: PerpetualDerivativeBase, order: InFlightOrder, pair: str) -> InFlightOrder:
-    """A better bid came between: take our order away and be the best bid once more."""
-    await own.cancel(order)
-    return await _resting(own, pair)
+async def _sell_into(counterparty: PerpetualDerivativeBase, order: InFlightOrder) -> Decimal:
+    """Sell everything that is bid ahead of `order`, and a part of it. How much that was to be."""
+    book = await counterparty.book(order.trading_pair)
+    price = order.price or Decimal(0)
+    bid = sum((level.amount for level in book.bids if level.price >= price), Decimal(0))
+    amount = max(bid - AMOUNT, Decimal(0)) + PART
+    await counterparty.place_order(
+        OrderIntent(
+            trading_pair=order.trading_pair,
+            side=TradeType.SELL,
+            order_type=OrderType.LIMIT,
+            tif=TimeInForce.IOC,
+            amount=amount,
+            price=price,
+        )
+    )
+    return amount
 
 
 async def _again(story: Story, call: Call, order: InFlightOrder) -> None:
@@ -230,9 +243,9 @@ async def _market(story: Story, own: PerpetualDerivativeBase, pair: str) -> None
     """A market order, and the same command again: the second one sends nothing."""
     client_order_id = f"demo-{new_client_order_id(SystemEntropy())[:12]}"
     intent = OrderIntent(
-        trading_pair=pair, side=TradeType.SELL, order_type=OrderType.MARKET, tif=TimeInForce.IOC, amount=PART
+        trading_pair=pair, side=TradeType.SELL, order_type=OrderType.MARKET, tif=TimeInForce.IOC, amount=LESS
     )
-    command = f"latentspeed place sell {pair} {plain(PART)} --type market --client-id {client_order_id}"
+    command = f"latentspeed place sell {pair} {plain(LESS)} --type market --client-id {client_order_id}"
     first = await own.place_order(intent, client_order_id=client_order_id)
     order = first.order
     story.tell(

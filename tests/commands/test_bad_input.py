@@ -17,7 +17,7 @@ from latentspeed_cli.journal import Journal
 from latentspeed_cli.sandbox import supervisor
 
 from .bad_input import PAGE, Case, cases, page
-from .conftest import Exchange, Terminal, start_exchange
+from .conftest import Terminal, start_exchange
 
 KEY = "0x" + "5b" * 32  # nobody's: 32 equal bytes
 MNEMONIC = "legal winner thank year wave sausage worth useful legal winner thank yellow"
@@ -208,14 +208,9 @@ def lost_journal(stage: Stage) -> None:
 
 
 def undecided_order(stage: Stage) -> None:
-    for command, arguments in [
-        ("lose_reply", {"path": "/exchange", "count": 50}),
-        *(
-            ("drop_request", {"path": "/info", "contains": word, "count": 50})
-            for word in ("orderStatus", "penOrders", "userFills")
-        ),
-    ]:
-        stage.exchange.order(command, **arguments)
+    stage.exchange.order("lose_reply", path="/exchange", count=50)
+    for word in ("orderStatus", "penOrders", "userFills"):
+        stage.exchange.order("drop_request", path="/info", contains=word, count=50)
     ended = stage.terminal.run(["place", "buy", "BTC-USD", "0.01", "mid-1%", "--post-only", "--timeout", "1s"])
     assert ended.code == 5
     stage.exchange.order("clear")
