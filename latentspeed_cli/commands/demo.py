@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,11 +62,12 @@ class Heard:
         self._news = asyncio.Event()
 
     async def follow(self, own: PerpetualDerivativeBase) -> None:
-        async for item in own.stream((Channel.ORDERS,)):
-            if isinstance(item, Control) and item.kind is ControlKind.BACKFILLED:
-                self._hear(READY)
-            elif isinstance(item, InFlightOrder):
-                self._hear(f"{item.client_order_id} {item.state.value}")
+        async with aclosing(own.stream((Channel.ORDERS,))) as items:
+            async for item in items:
+                if isinstance(item, Control) and item.kind is ControlKind.BACKFILLED:
+                    self._hear(READY)
+                elif isinstance(item, InFlightOrder):
+                    self._hear(f"{item.client_order_id} {item.state.value}")
 
     def _hear(self, told: str) -> None:
         if told not in self.told:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractContextManager, aclosing
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -112,12 +112,12 @@ async def _follow(call: Call, channel: Channel, pairs: list[str], limits: Limits
     async with open_connector(
         call.settings, sign=False, public=channel in PUBLIC, notify=call.output.note
     ) as connector:
-        items = connector.stream((channel,), pairs)
-        with _screen(call.output) as show:
-            seq = 0
-            async for item in _until(items, limits):
-                seq += 1
-                show(_record(item, connector, seq, limits.depth))
+        seq = 0
+        async with aclosing(connector.stream((channel,), pairs)) as items, aclosing(_until(items, limits)) as kept:
+            with _screen(call.output) as show:
+                async for item in kept:
+                    seq += 1
+                    show(_record(item, connector, seq, limits.depth))
 
 
 def _screen(output: Output) -> AbstractContextManager[Callable[[Record], None]]:
@@ -129,7 +129,7 @@ def _screen(output: Output) -> AbstractContextManager[Callable[[Record], None]]:
     return output.patient(STALLED_AFTER_S)
 
 
-async def _until(items: AsyncIterator[object], limits: Limits) -> AsyncIterator[object]:
+async def _until(items: AsyncIterator[object], limits: Limits) -> AsyncGenerator[object, None]:
     """The items, until one of the limits is reached. Raises StreamLost when nothing came for too long."""
     loop = asyncio.get_running_loop()
     end = None if limits.duration_s is None else loop.time() + limits.duration_s
