@@ -96,6 +96,8 @@ def connect(path: Path, *, vfs: str | None, busy_timeout_s: float, synchronous: 
             connection.set_busy_timeout(round(busy_timeout_s * 1000))
             _to_wal(connection, busy_timeout_s)
             connection.execute(f"PRAGMA synchronous={synchronous}")
+            # Else a statement that a partial index serves is compiled again at each execution, for the values bound.
+            connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         except BaseException:
             connection.close()
             raise
