@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +24,9 @@ class ControlClient:
 
         Raises UsageError when the sandbox refuses it, ConnectFailed when no sandbox answers.
         """
+        # Loaded here: every command on the sandbox imports the supervisor, and hardly one asks for this.
+        from http.client import HTTPConnection, HTTPException
+
         connection = HTTPConnection(self._address.hostname or "", self._address.port, timeout=TIMEOUT_S)
         try:
             connection.request(

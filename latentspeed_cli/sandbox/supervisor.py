@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -185,6 +184,8 @@ def _end(home: Home, pid: int) -> None:
 
 def _launch(home: Home, lock: Lock, options: Options) -> Running:
     """Start a server in a session of its own, hand it the lock, and wait until it is ready."""
+    import subprocess
+
     reader, writer = os.pipe()
     try:
         with _open_log(home) as log:

@@ -88,6 +88,13 @@ class Running:
         async with self.http.post(self.url + path, data=body, **kwargs) as answer:
             return answer.status, await answer.read()
 
+    async def eventually(self, check: Callable[[], bool]) -> None:
+        for _ in range(1000):
+            if check():
+                return
+            await asyncio.sleep(0.005)
+        raise AssertionError("it did not come true")
+
     async def control(self, command: str, token: str = TOKEN, venue: str = "counter", **arguments: object) -> Any:
         status, body = await self.post(
             f"/control/{venue}/{command}",

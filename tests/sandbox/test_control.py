@@ -80,9 +80,10 @@ async def test_garbage_and_half_an_answer(start: Start) -> None:
 @pytest.mark.parametrize(("command", "counted"), [("delay_request", 0), ("delay", 1)])
 async def test_a_delay_before_or_after_the_work(start: Start, command: str, counted: int) -> None:
     async with start() as running:
-        await running.control(command, seconds=0.15)
+        await running.control(command, seconds=0.3)
         request = asyncio.create_task(running.post("/count"))
-        await asyncio.sleep(0.05)
+        faults = running.shell.venues["counter"].faults
+        await running.eventually(lambda: not faults)
         assert running.model.count == counted
         assert not request.done()
         assert await request == (200, b"1")
