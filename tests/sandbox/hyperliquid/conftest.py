@@ -10,6 +10,7 @@ import pytest
 from eth_account import Account
 from latentspeed_hyperliquid.sandbox import actions, signatures
 from latentspeed_hyperliquid.sandbox.model import HyperliquidModel
+from latentspeed_hyperliquid.sandbox.user_actions import UserAction
 
 from latentspeed_cli.sandbox.accounts import ADDRESSES, PRIVATE_KEYS
 from latentspeed_cli.sandbox.model import SCENARIOS, Close, HttpRequest, Scenario, Send, StoredRow
@@ -86,7 +87,7 @@ class Venue:
         _, typed = actions.read(json.loads(json.dumps(envelope)))
         message = (
             signatures.user_message(typed)
-            if isinstance(typed, actions.UserAction)
+            if isinstance(typed, UserAction)
             else signatures.l1_message(typed, nonce, vault, expires)
         )
         signed = Account.sign_message(message, PRIVATE_KEYS[key] if isinstance(key, int) else key)
@@ -207,7 +208,7 @@ def moving() -> Venue:
     return Venue(SCENARIOS["default"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_venue() -> Callable[..., Venue]:
     return Venue
 

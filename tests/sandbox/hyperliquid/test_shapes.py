@@ -25,7 +25,7 @@ DRIFT = {"maxTradeSzs", "collateralToken", "cumFunding", "maxLeverage", "crossMa
 
 
 def differences(ours: Any, theirs: Any, where: str = "") -> list[str]:
-    """Where two JSON values differ in shape. Numbers in strings must look alike, lists are compared by first elements."""
+    """Where two JSON values differ in shape. Numbers in strings must look alike; of lists the first element counts."""
     if ours is None or theirs is None:
         return []
     if isinstance(ours, dict) and isinstance(theirs, dict):
@@ -50,8 +50,7 @@ def frames(name: str, channel: str) -> list[Any]:
 
 def cassette(name: str, request_type: str | None = None) -> list[Any]:
     """Answers in a recorded YAML cassette of the SDK, as JSON."""
-    import yaml
-
+    yaml: Any = pytest.importorskip("yaml")
     loaded = yaml.safe_load((RECORDINGS / "http-info" / name).read_text())
     found = []
     for item in loaded["interactions"]:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from latentspeed_hyperliquid.sandbox import actions, signatures
+from latentspeed_hyperliquid.sandbox.user_actions import UserAction
 
 RECORDINGS = Path("/work/shared/recordings/hyperliquid")
 recorded = [pytest.mark.recordings, pytest.mark.skipif(not RECORDINGS.exists(), reason="no recordings here")]
 
 # Published in the official SDK's signing tests (key K1), copied so that this test runs anywhere.
 K1 = "0x14791697260e4c9a71f18484c9f997b308e59325"
-ORDER = {
+ORDER: dict[str, Any] = {
     "type": "order",
     "orders": [{"a": 1, "b": True, "p": "100", "s": "100", "r": False, "t": {"limit": {"tif": "Gtc"}}}],
     "grouping": "na",
@@ -53,7 +54,7 @@ def test_published_order_recovers_its_signer() -> None:
     ],
 )
 def test_the_posted_form_does_not_matter(change: dict[str, Any]) -> None:
-    order = {**ORDER["orders"][0], **change}  # type: ignore[dict-item]
+    order = {**ORDER["orders"][0], **change}
     reordered = dict(reversed(list({**ORDER, "orders": [dict(reversed(list(order.items())))]}.items())))
     envelope, action = read(reordered, ORDER_TESTNET)
     assert signatures.recover(signatures.l1_message(action, 0, None, None), envelope.signature) == K1
@@ -129,7 +130,7 @@ class TestRecorded:
         path = RECORDINGS / "http-exchange/testnet_signed_requests_2026-09-07.json"
         for item in json.loads(path.read_text()):
             envelope, action = actions.read(item["request"])
-            if isinstance(action, actions.UserAction):
+            if isinstance(action, UserAction):
                 message = signatures.user_message(action)
             else:
                 message = signatures.l1_message(action, envelope.nonce, envelope.vaultAddress, envelope.expiresAfter)

@@ -1,4 +1,6 @@
-"""The actions of /exchange as typed values. Field order is the order that is hashed; optional fields are left out.
+"""The L1 actions of /exchange as typed values, and the envelope.
+
+Field order is the order that is hashed; optional fields are left out.
 
 JSON becomes these Structs (anything that does not fit is ShapeError, HTTP 422), numbers and addresses take their
 canonical form, and the canonical form is what is encoded and hashed: the JSON as received never is.
@@ -11,24 +13,8 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from .numbers import ShapeError, parse_decimal, wire
-
-HEX = frozenset("0123456789abcdef")
-
-
-def address(text: str) -> str:
-    """Lower case with 0x. Accepts upper-case digits and a missing 0x, as the venue does."""
-    digits = (text[2:] if text.startswith("0x") else text).lower()
-    if len(digits) != 40 or not HEX.issuperset(digits):
-        raise ShapeError(text)
-    return "0x" + digits
-
-
-def cloid(text: str) -> str:
-    """Lower case with 0x, 32 hex digits."""
-    digits = (text[2:] if text.startswith("0x") else text).lower()
-    if len(digits) != 32 or not HEX.issuperset(digits):
-        raise ShapeError(text)
-    return "0x" + digits
+from .texttypes import address, cloid
+from .user_actions import UserAction, UserSigned
 
 
 def decimal(text: str) -> str:
@@ -303,112 +289,6 @@ L1Action = (
     | SetDisplayName
     | EvmUserModify
     | ClaimRewards
-)
-
-
-class UserAction(msgspec.Struct, tag_field="type", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """Base of the user-signed actions: signed as typed data over the strings exactly as posted."""
-
-    signatureChainId: str
-    hyperliquidChain: Literal["Mainnet", "Testnet"]
-
-    def stamp(self) -> int:
-        """The time or nonce inside, which must equal the envelope's."""
-        return getattr(self, "nonce", 0) or getattr(self, "time", 0)
-
-    def settle(self) -> None:
-        """Check what the shape of the strings promises."""
-        try:
-            int(self.signatureChainId, 16)
-        except ValueError as error:
-            raise ShapeError(self.signatureChainId) from error
-
-
-class UsdSend(UserAction, tag="usdSend", kw_only=True):
-    destination: str
-    amount: str
-    time: int
-
-
-class SpotSend(UserAction, tag="spotSend", kw_only=True):
-    destination: str
-    token: str
-    amount: str
-    time: int
-
-
-class Withdraw(UserAction, tag="withdraw3", kw_only=True):
-    destination: str
-    amount: str
-    time: int
-
-
-class UsdClassTransfer(UserAction, tag="usdClassTransfer", kw_only=True):
-    amount: str
-    toPerp: bool
-    nonce: int
-
-
-class SendAsset(UserAction, tag="sendAsset", kw_only=True):
-    destination: str
-    sourceDex: str
-    destinationDex: str
-    token: str
-    amount: str
-    fromSubAccount: str
-    nonce: int
-
-
-class ApproveAgent(UserAction, tag="approveAgent", kw_only=True):
-    agentAddress: str
-    agentName: str | None = None
-    nonce: int
-
-    def settle(self) -> None:
-        super().settle()
-        self.agentAddress = address(self.agentAddress)
-
-
-class ApproveBuilderFee(UserAction, tag="approveBuilderFee", kw_only=True):
-    maxFeeRate: str
-    builder: str
-    nonce: int
-
-    def settle(self) -> None:
-        super().settle()
-        self.builder = address(self.builder)
-
-
-class UserSetAbstraction(UserAction, tag="userSetAbstraction", kw_only=True):
-    user: str
-    abstraction: Literal["disabled", "unifiedAccount", "portfolioMargin"]
-    nonce: int
-
-    def settle(self) -> None:
-        super().settle()
-        self.user = address(self.user)
-
-
-class UserDexAbstraction(UserAction, tag="userDexAbstraction", kw_only=True):
-    user: str
-    enabled: bool
-    nonce: int
-
-    def settle(self) -> None:
-        super().settle()
-        self.user = address(self.user)
-
-
-UserSigned = (
-    UsdSend
-    | SpotSend
-    | Withdraw
-    | UsdClassTransfer
-    | SendAsset
-    | ApproveAgent
-    | ApproveBuilderFee
-    | UserSetAbstraction
-    | UserDexAbstraction
 )
 
 

@@ -8,19 +8,17 @@ from . import engine, ledger, texts
 from .actions import (
     Action,
     AgentSetAbstraction,
-    ApproveBuilderFee,
     ReserveRequestWeight,
     ScheduleCancel,
     SetReferrer,
     TopUpIsolatedOnlyMargin,
     UpdateIsolatedMargin,
     UpdateLeverage,
-    UserAction,
-    UserSetAbstraction,
 )
 from .numbers import E6, ShapeError, dollars, parse_decimal
 from .orders import market_of
 from .state import Account
+from .user_actions import ApproveBuilderFee, UserAction, UserSetAbstraction
 
 if TYPE_CHECKING:
     from .world import World

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from . import texts
-from .actions import ApproveAgent
 from .state import Account, Agent
+from .user_actions import ApproveAgent
 
 if TYPE_CHECKING:
     from .world import World

@@ -10,9 +10,9 @@ import msgspec
 from latentspeed_cli.errors import UsageError
 
 from . import engine, timers
-from .actions import address
 from .market import Market
 from .numbers import ShapeError, parse_decimal, shown
+from .texttypes import address
 
 if TYPE_CHECKING:
     from .model import HyperliquidModel

@@ -280,14 +280,12 @@ def move_to(world: World, market: Market, touch: Touch) -> None:
 def _sweep(world: World, market: Market, touch: Touch) -> None:
     """Background takers hit the user orders that the path has crossed.
 
-    Just crossed, an order fills by a level's size a step; once the path is well beyond, by all of it. So a large order at
-    the touch fills bit by bit, and no order stays far behind the price.
+    Just crossed, an order fills by a level's size a step; once the path is well beyond, by all of it. So a large order
+    at the touch fills bit by bit, and no order stays far behind the price.
     """
     beyond = SWEEP_TICKS * market.spec.tick_size(touch.mid)
     crossed = [
-        order
-        for order in market.resting.values()
-        if (order.px >= touch.ask if order.is_buy else order.px <= touch.bid)
+        order for order in market.resting.values() if (order.px >= touch.ask if order.is_buy else order.px <= touch.bid)
     ]
     for number, order in enumerate(sorted(crossed, key=lambda order: -order.px if order.is_buy else order.px)):
         if not order.live:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from eth_account.messages import SignableMessage
 
-from . import actions, admin, agents, limits, orders, signatures, texts, transfers, triggers
-from .actions import Action, UserAction
+from . import actions, admin, agents, limits, orders, signatures, texts, transfers, triggers, user_actions
+from .actions import Action
 from .numbers import ShapeError
 from .state import Account
+from .user_actions import UserAction
 
 if TYPE_CHECKING:
     from .world import World
@@ -198,19 +199,19 @@ _HANDLERS: dict[type, Callable[..., Answer]] = {
     actions.RegisterReferrer: _simple(admin.accept),
     actions.AgentEnableDexAbstraction: _simple(admin.accept),
     actions.AgentSetAbstraction: _simple(admin.agent_set_abstraction),
-    actions.UserSetAbstraction: _simple(admin.user_set_abstraction),
-    actions.UserDexAbstraction: _simple(admin.accept),
+    user_actions.UserSetAbstraction: _simple(admin.user_set_abstraction),
+    user_actions.UserDexAbstraction: _simple(admin.accept),
     actions.ReserveRequestWeight: _simple(admin.reserve_request_weight),
     actions.SetReferrer: _simple(admin.set_referrer),
-    actions.ApproveBuilderFee: _simple(admin.approve_builder_fee),
-    actions.ApproveAgent: _simple(agents.approve),
+    user_actions.ApproveBuilderFee: _simple(admin.approve_builder_fee),
+    user_actions.ApproveAgent: _simple(agents.approve),
     actions.SubAccountModify: _simple(transfers.rename_sub_account),
     actions.SubAccountTransfer: _simple(transfers.sub_account_transfer),
     actions.VaultTransfer: _simple(transfers.vault_transfer),
-    actions.UsdClassTransfer: _simple(transfers.usd_class_transfer),
-    actions.UsdSend: _simple(transfers.usd_send),
-    actions.SpotSend: _simple(transfers.spot_send),
-    actions.Withdraw: _simple(transfers.withdraw),
-    actions.SendAsset: _simple(transfers.send_asset),
+    user_actions.UsdClassTransfer: _simple(transfers.usd_class_transfer),
+    user_actions.UsdSend: _simple(transfers.usd_send),
+    user_actions.SpotSend: _simple(transfers.spot_send),
+    user_actions.Withdraw: _simple(transfers.withdraw),
+    user_actions.SendAsset: _simple(transfers.send_asset),
     actions.AgentSendAsset: _simple(transfers.agent_send_asset),
 }

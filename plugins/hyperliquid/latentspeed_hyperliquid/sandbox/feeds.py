@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import account_views, market_views
+from . import account_views, history_views, market_views
 from . import requests as r
 from . import subscriptions as s
+from .state import History
 from .subscriptions import Subscription
 
 if TYPE_CHECKING:
@@ -139,7 +140,11 @@ def _web_data3(world: World, sub: s.WebData3) -> object:
     }
 
 
-def _funding_row(row: Any) -> dict[str, object]:
+def _ledger_row(row: History) -> dict[str, object]:
+    return {"time": row.time, "hash": row.hash, "delta": row.delta}
+
+
+def _funding_row(row: History) -> dict[str, object]:
     delta = {name: value for name, value in row.delta.items() if name != "type"}
     return {"time": row.time, **delta}
 
@@ -151,17 +156,17 @@ def _fundings(world: World, sub: s.UserFundings) -> object:
 
 def _ledger(world: World, sub: s.UserNonFundingLedgerUpdates) -> object:
     rows = list(world.ledger.get(sub.user, ()))[-500:]
-    updates = [{"time": row.time, "hash": row.hash, "delta": row.delta} for row in rows]
+    updates = [_ledger_row(row) for row in rows]
     return {"isSnapshot": True, "user": sub.user, "nonFundingLedgerUpdates": updates}
 
 
 def _fills(world: World, sub: s.UserFills) -> object:
-    fills = account_views.fills_of(world, sub.user, aggregate=sub.aggregateByTime)[-2_000:]
+    fills = history_views.fills_of(world, sub.user, aggregate=sub.aggregateByTime)[-2_000:]
     return {"isSnapshot": True, "user": sub.user, "fills": fills}
 
 
 def _history(world: World, sub: s.UserHistoricalOrders) -> object:
-    orders = account_views.historical_orders(world, r.HistoricalOrders(user=sub.user))
+    orders = history_views.historical_orders(world, r.HistoricalOrders(user=sub.user))
     return {"isSnapshot": True, "user": sub.user, "orderHistory": orders}
 
 
@@ -181,7 +186,7 @@ _STATES: dict[type[Subscription], Maker] = {
     s.OpenOrders: lambda world, sub: {
         "dex": sub.dex,
         "user": sub.user,
-        "orders": account_views.full_open_orders(world, sub.user),
+        "orders": history_views.full_open_orders(world, sub.user),
     },
     s.ClearinghouseState: lambda world, sub: {
         "dex": sub.dex,
@@ -225,7 +230,11 @@ def news_of(world: World, subscription: Subscription) -> list[object]:
         return messages + [event for owner, event in news.events if owner == user]
     if isinstance(subscription, s.Notification):
         return [{"notification": text} for owner, text in news.notes if owner == user]
+    history = [row for row in news.history if row.user == user]
     if isinstance(subscription, s.UserFundings):
-        rows = [event["funding"] for owner, event in news.events if owner == user and "funding" in event]
-        return [{"user": user, "fundings": rows}] if rows else []
+        fundings = [_funding_row(row) for row in history if row.kind == "funding"]
+        return [{"user": user, "fundings": fundings}] if fundings else []
+    if isinstance(subscription, s.UserNonFundingLedgerUpdates):
+        updates = [_ledger_row(row) for row in history if row.kind == "ledger"]
+        return [{"user": user, "nonFundingLedgerUpdates": updates}] if updates else []
     return []

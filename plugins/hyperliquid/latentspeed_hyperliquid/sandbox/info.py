@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import account_views as accounts
+from . import history_views as history
 from . import market_views as markets
 from . import requests as r
 from .requests import Request
@@ -90,14 +91,14 @@ _HANDLERS: dict[type[Request], Callable[[World, Any], object]] = {
     r.ClearinghouseState: accounts.clearinghouse_state,
     r.SpotClearinghouseState: accounts.spot_state,
     r.ActiveAssetData: accounts.active_asset_data,
-    r.OpenOrders: accounts.open_orders,
-    r.FrontendOpenOrders: accounts.frontend_open_orders,
-    r.OrderStatus: accounts.order_status,
-    r.HistoricalOrders: accounts.historical_orders,
-    r.UserFills: accounts.user_fills,
-    r.UserFillsByTime: accounts.user_fills_by_time,
-    r.UserFunding: accounts.user_funding,
-    r.UserNonFundingLedgerUpdates: accounts.ledger_updates,
+    r.OpenOrders: history.open_orders,
+    r.FrontendOpenOrders: history.frontend_open_orders,
+    r.OrderStatus: history.order_status,
+    r.HistoricalOrders: history.historical_orders,
+    r.UserFills: history.user_fills,
+    r.UserFillsByTime: history.user_fills_by_time,
+    r.UserFunding: history.user_funding,
+    r.UserNonFundingLedgerUpdates: history.ledger_updates,
     r.UserFees: accounts.user_fees,
     r.UserRateLimit: accounts.user_rate_limit,
     r.UserRole: accounts.user_role,

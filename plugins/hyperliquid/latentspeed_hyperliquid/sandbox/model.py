@@ -56,6 +56,8 @@ class HyperliquidModel:
         if not world.load(rows):
             world.start(now_ns)
             return
+        # No funding for the time the venue was down.
+        world.counters.funding_hour = (now_ns - timers.FUNDING_DELAY_NS) // timers.HOUR_NS
         for order in world.live_orders():
             market = world.markets[order.asset]
             if order.is_trigger:

@@ -6,8 +6,8 @@ from typing import Literal, get_args
 
 import msgspec
 
-from .actions import address, cloid
 from .numbers import ShapeError
+from .texttypes import address, cloid
 
 Interval = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d", "3d", "1w", "1M"]
 
@@ -297,7 +297,7 @@ def read(raw: object) -> Request:
         raise ShapeError(str(error)) from error
     user = getattr(request, "user", None)
     if user is not None:
-        request.user = address(user)  # type: ignore[attr-defined]
+        request = msgspec.structs.replace(request, user=address(user))
     if isinstance(request, OrderStatus) and isinstance(request.oid, str):
         request.oid = cloid(request.oid)
     if isinstance(request, MaxBuilderFee):

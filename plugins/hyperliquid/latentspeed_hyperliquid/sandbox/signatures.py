@@ -15,8 +15,9 @@ from eth_keys.exceptions import BadSignature
 from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 
-from . import actions
-from .actions import Action, Signature, UserAction, canonical_bytes
+from . import user_actions
+from .actions import Action, Signature, canonical_bytes
+from .user_actions import UserAction
 
 SOURCE = {"Mainnet": "a", "Testnet": "b"}
 _ZERO_ADDRESS = bytes(32)
@@ -74,15 +75,15 @@ USER_TYPES: dict[str, tuple[tuple[str, str], ...]] = {
     "UserDexAbstraction": (("user", "address"), ("enabled", "bool"), ("nonce", "uint64")),
 }
 _PRIMARY: dict[type[UserAction], str] = {
-    actions.UsdSend: "UsdSend",
-    actions.SpotSend: "SpotSend",
-    actions.Withdraw: "Withdraw",
-    actions.UsdClassTransfer: "UsdClassTransfer",
-    actions.SendAsset: "SendAsset",
-    actions.ApproveAgent: "ApproveAgent",
-    actions.ApproveBuilderFee: "ApproveBuilderFee",
-    actions.UserSetAbstraction: "UserSetAbstraction",
-    actions.UserDexAbstraction: "UserDexAbstraction",
+    user_actions.UsdSend: "UsdSend",
+    user_actions.SpotSend: "SpotSend",
+    user_actions.Withdraw: "Withdraw",
+    user_actions.UsdClassTransfer: "UsdClassTransfer",
+    user_actions.SendAsset: "SendAsset",
+    user_actions.ApproveAgent: "ApproveAgent",
+    user_actions.ApproveBuilderFee: "ApproveBuilderFee",
+    user_actions.UserSetAbstraction: "UserSetAbstraction",
+    user_actions.UserDexAbstraction: "UserDexAbstraction",
 }
 
 

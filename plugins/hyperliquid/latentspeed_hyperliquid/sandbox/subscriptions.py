@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from . import market_views, universe
-from .actions import address
 from .requests import Interval
+from .texttypes import address
 
 if TYPE_CHECKING:
     from .world import World

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 HOUR_NS = 3_600_000_000_000
 FUNDING_DELAY_NS = 15_000_000
+MOST_HOURS = 48  # how many are settled after a jump of the clock
 LIQUIDATION_EVERY_NS = 3_000_000_000
 PARTIAL_ABOVE = 100_000_000_000  # dollars of 1e-6
 PARTIAL_PERCENT = 20
@@ -24,10 +25,10 @@ def run(world: World) -> None:
         triggers.fire(world)
     admin.fire_schedules(world)
     hour = (world.now_ns - FUNDING_DELAY_NS) // HOUR_NS
-    if hour > world.counters.funding_hour:
-        world.counters.funding_hour = hour
+    while world.counters.funding_hour < hour:
+        world.counters.funding_hour = max(world.counters.funding_hour + 1, hour - MOST_HOURS)
         world.touch_counters()
-        settle_funding(world, hour)
+        settle_funding(world, world.counters.funding_hour)
     if world.now_ns >= world.next_liquidation_ns:
         world.next_liquidation_ns = world.now_ns + LIQUIDATION_EVERY_NS
         for account in list(world.accounts.values()):

@@ -5,21 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import ledger, texts
-from .actions import (
-    AgentSendAsset,
-    CreateSubAccount,
-    SendAsset,
-    SpotSend,
-    SubAccountModify,
-    SubAccountTransfer,
-    UsdClassTransfer,
-    UsdSend,
-    VaultTransfer,
-    Withdraw,
-    address,
-)
+from .actions import AgentSendAsset, CreateSubAccount, SubAccountModify, SubAccountTransfer, VaultTransfer
 from .numbers import E6, ShapeError, dollars, parse_decimal
 from .state import Account
+from .texttypes import address
+from .user_actions import SendAsset, SpotSend, UsdClassTransfer, UsdSend, Withdraw
 
 if TYPE_CHECKING:
     from .world import World

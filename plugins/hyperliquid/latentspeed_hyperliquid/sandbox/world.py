@@ -50,6 +50,7 @@ class News:
         self.fills: dict[str, list[Fill]] = {}
         self.events: list[tuple[str, dict[str, object]]] = []
         self.notes: list[tuple[str, str]] = []
+        self.history: list[History] = []
         self.users: set[str] = set()
 
     def clear(self) -> None:
@@ -57,6 +58,7 @@ class News:
         self.fills.clear()
         self.events.clear()
         self.notes.clear()
+        self.history.clear()
         self.users.clear()
 
 
@@ -101,7 +103,12 @@ class World:
     def start(self, now_ns: int) -> None:
         """A fresh venue: the fixed accounts, each with its dollars."""
         self.counters = Counters(
-            start_ns=now_ns, oid=FIRST_OID, funding_hour=now_ns // 3_600_000_000_000, history=0, action=0, fill=0
+            start_ns=now_ns,
+            oid=FIRST_OID,
+            funding_hour=(now_ns - 15_000_000) // 3_600_000_000_000,
+            history=0,
+            action=0,
+            fill=0,
         )
         self.touch_counters()
         for address in ADDRESSES:
@@ -207,6 +214,7 @@ class World:
         row = History(user, kind, number, time_ms or self.now_ms, hash_, delta)
         mine = (self.funding if kind == "funding" else self.ledger).setdefault(user, deque())
         mine.append(row)
+        self.news.history.append(row)
         self._dirty[kind, str(number)] = row
         if len(mine) > KEPT_HISTORY:
             self._dirty[kind, str(mine.popleft().number)] = None
