@@ -15,8 +15,8 @@ from .actions import (
     UpdateIsolatedMargin,
     UpdateLeverage,
 )
+from .drafts import market_of
 from .numbers import E6, ShapeError, dollars, parse_decimal
-from .orders import market_of
 from .state import Account
 from .user_actions import ApproveBuilderFee, UserAction, UserSetAbstraction
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import engine, texts
-from .actions import Builder, OrderSpec
+from .actions import OrderSpec
+from .drafts import Draft, Refusal, off_tick
+from .execution import execute
 from .numbers import shown
 from .state import Account, Order, Position
 
 if TYPE_CHECKING:
-    from .orders import Draft, Refusal
     from .world import World
 
 KINDS = {
@@ -41,8 +42,6 @@ def group_refusal(grouping: str, specs: list[OrderSpec]) -> str | None:
 
 def refusal(world: World, account: Account, draft: Draft, *, alone: bool = True) -> Refusal | None:
     """Tick, a stop's limit beyond its trigger, and reduce-only without a position to reduce."""
-    from .orders import off_tick
-
     if draft.trigger is None:
         return None
     if off_tick(draft.px) or off_tick(draft.trigger_px):
@@ -86,38 +85,6 @@ def arm(world: World, order: Order, draft: Draft, *, position_tpsl: bool = False
     return {"resting": answer}
 
 
-def place_group(world: World, account: Account, specs: list[OrderSpec], builder: Builder | None) -> list[object]:
-    """A normalTpsl group: the parent, then children that live and die with it."""
-    from .orders import Draft, new_order, place_one
-
-    drafts = [Draft(spec, world.markets[spec.a]) for spec in specs[1:]]
-    for draft in drafts:
-        wrong = refusal(world, account, draft, alone=False)
-        if wrong is not None:
-            return [{"error": wrong[1].format(asset=draft.market.asset)}]
-    first = place_one(world, account, specs[0], builder)
-    statuses = [first]
-    if not isinstance(first, dict) or "error" in first:
-        text = first["error"] if isinstance(first, dict) else ""
-        return statuses + [{"error": text}] * len(drafts)
-    [body] = first.values()
-    parent = world.orders[body["oid"]]
-    done = parent.status == "filled"
-    complete = done and parent.filled == parent.orig_sz
-    if done and not complete:
-        return statuses + [{"error": texts.REDUCE_ONLY[1].format(asset=parent.asset)}] * len(drafts)
-    children = [new_order(world, account, draft, builder) for draft in drafts]
-    for order, draft in zip(children, drafts, strict=True):
-        order.siblings = [other.oid for other in children if other is not order]
-        order.parent = parent.oid
-        answer = arm(world, order, draft, waiting=not complete)
-        statuses.append("waitingForTrigger" if complete else answer)
-    if not complete:
-        parent.children = [order.oid for order in children]
-        world.touch_order(parent)
-    return statuses
-
-
 def cancel_with_children(world: World, order: Order, status: str) -> None:
     """Cancel an order; children that still wait for it go with it."""
     engine.cancel(world, world.markets[order.asset], order, status)
@@ -140,8 +107,6 @@ def after_fills(world: World) -> None:
 
 def fire(world: World) -> None:
     """Fire every armed trigger whose condition holds."""
-    from .orders import execute
-
     elapsed = world.elapsed()
     for market in world.markets:
         if not market.triggers:
