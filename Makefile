@@ -10,7 +10,7 @@ RUN := env -u PYTHONPATH PYTHONSAFEPATH=1
 .DELETE_ON_ERROR:
 
 demo: .venv/wheel
-	@$(RUN) LATENTSPEED_STATE_DIR=.venv/demo $(BIN)/latentspeed demo
+	@$(RUN) LATENTSPEED_STATE_DIR=.venv/demo $(BIN)/latentspeed demo --output table
 
 # Exactly what CI runs.
 test: lint types unit oracle
