@@ -47,15 +47,19 @@ class Canceller:
             if order.state is OrderState.FAILED:
                 return cancelled(order, proved_absent=True)
         refusal: LatentspeedError | None = None
+        sent = False
         for wait_s in (0.0, *RETRY_WAITS_S):
             loop = asyncio.get_running_loop()
             if order.is_done or loop.time() + wait_s >= deadline:
                 break
             await asyncio.sleep(wait_s)
-            attempt, nonce = self._parts.journal.begin_cancel(order, signer=auth.signer)
             try:
+                attempt, nonce = self._parts.journal.begin_cancel(order, signer=auth.signer)
+                sent = True
                 order, refusal = await self._try_once(order, attempt, nonce, deadline=deadline)
             except JournalError as error:
+                if not sent:
+                    raise
                 unknown = OutcomeUnknown(f"a cancel was sent and cannot be written down: {error}")
                 return cancelled(order, refusal=unknown)
             if refusal is not None:

@@ -56,7 +56,7 @@ def cancelled(
         error = AlreadyFilled("the order is filled: nothing is left to cancel")
     elif order.is_done:
         error = OrderNotFound("the order never reached the book") if proved_absent else None
-    elif refusal is not None:
+    elif refusal is not None and not is_undecided(order):
         error, outcome = refusal, "unknown" if isinstance(refusal, OutcomeUnknown) else "rejected"
     else:
         outcome = "unknown"

@@ -9,7 +9,14 @@ import pytest
 
 from latentspeed_cli.connector.parts import OrderOutcome
 from latentspeed_cli.core.types import OrderState
-from latentspeed_cli.errors import AlreadyFilled, ConnectFailed, OrderNotFound, OutcomeUnknown, RateLimited
+from latentspeed_cli.errors import (
+    AlreadyFilled,
+    ConnectFailed,
+    JournalError,
+    OrderNotFound,
+    OutcomeUnknown,
+    RateLimited,
+)
 
 from .conftest import Rig
 from .venue import Fault, TinyConnector, limit, market
@@ -227,3 +234,39 @@ async def test_an_order_of_a_lost_journal_is_found_by_its_id(rig: Rig) -> None:
         assert (found.is_external, found.client_order_id, found.state) == (False, "x", OrderState.OPEN)
         assert await connector.find("nowhere") is None
         assert connector.parts.journal.order("x") is not None
+
+
+async def test_a_refused_cancel_of_an_undecided_order_leaves_it_undecided(rig: Rig) -> None:
+    order = (await lost(rig, Fault.LOST_AFTER)).order
+    rig.venue.hidden.add("v-x")
+    rig.http.faults["cancel"].append(Fault.LIMITED)
+    async with rig.connector() as connector:
+        outcome = await connector.cancel(order, timeout_s=1)
+    assert isinstance(outcome.error, OutcomeUnknown), "it may be live, and that outweighs the refusal"
+
+
+async def test_nothing_is_sent_when_the_intent_to_cancel_cannot_be_written(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(order: object, *, signer: str) -> tuple[int, int]:
+        raise JournalError("disk full")
+
+    async with rig.connector() as connector:
+        order = (await placed(connector)).order
+        monkeypatch.setattr(connector.parts.journal, "begin_cancel", full)
+        with pytest.raises(JournalError):
+            await connector.cancel(order)
+    assert rig.http.kinds("cancel") == []
+
+
+async def test_a_reply_that_cannot_be_written_down_is_unknown(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object, **more: object) -> None:
+        raise JournalError("disk full")
+
+    async with rig.connector() as connector:
+        order = (await placed(connector)).order
+        monkeypatch.setattr(connector.parts.journal, "record", full)
+        outcome = await connector.cancel(order)
+        assert isinstance(outcome.error, OutcomeUnknown)
+        with pytest.raises(OutcomeUnknown):
+            await connector.place_order(limit("sell", price="105"))
