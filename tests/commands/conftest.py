@@ -115,9 +115,15 @@ class Terminal:
 @pytest.fixture
 def terminal(tmp_path: Path, exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
     terminal = Terminal(tmp_path, exchange, monkeypatch)
+    sent = exchange.sent()
     yield terminal
     exchange.order("clear")
-    terminal.run(["cancel", "--all", "--external"])
+    if exchange.sent() != sent:
+        for name in ("LATENTSPEED_CONFIG", "LATENTSPEED_PROFILE"):
+            terminal.set(name, "")
+        terminal.set("LATENTSPEED_STATE_DIR", str(tmp_path / "afterwards"))
+        terminal.go_to(exchange)
+        assert terminal.run(["cancel", "--all", "--external"]).code == 0
 
 
 @pytest.fixture

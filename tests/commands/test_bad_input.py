@@ -170,6 +170,37 @@ def journal_held(stage: Stage) -> None:
     )
 
 
+def journal_with_uncommitted_tail(stage: Stage) -> None:
+    """A process that wrote a part of a transaction into the log and was gone."""
+    import subprocess
+
+    code = (
+        "import apsw, os, sys\n"
+        "connection = apsw.Connection(sys.argv[1])\n"
+        "connection.execute('pragma cache_size = 1; begin immediate; create table tail (x)')\n"
+        "connection.executemany('insert into tail values (randomblob(3000))', [()] * 200)\n"
+        "os._exit(9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(_journal(stage))])
+    assert done.returncode == 9
+
+
+def journal_changed(stage: Stage) -> None:
+    import apsw
+
+    with closing(apsw.Connection(str(_journal(stage)))) as connection:
+        connection.execute("update facts set body = replace(body, '0.01', '0.02')")
+        assert connection.changes() > 0
+
+
+def journal_of_the_future(stage: Stage) -> None:
+    import apsw
+
+    with closing(apsw.Connection(str(_journal(stage)))) as connection:
+        connection.execute("update meta set schema_version = 999")
+        assert connection.changes() == 1
+
+
 def journal_is_text(stage: Stage) -> None:
     path = _journal(stage)
     for other in path.parent.glob("journal-sandbox.db*"):
@@ -252,6 +283,9 @@ SCENES: dict[str, Callable[[Stage], None]] = {
         own_sandbox,
         clock_off,
         journal_held,
+        journal_with_uncommitted_tail,
+        journal_changed,
+        journal_of_the_future,
         journal_is_text,
         journal_of_testnet,
         disk_full,

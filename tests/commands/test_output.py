@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+from collections import deque
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +18,7 @@ from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.order_state import Facts, learn
 from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report, TradeUpdate
 from latentspeed_cli.core.types import OrderType, TradeType
-from latentspeed_cli.errors import Exit, OrderRefused, OutcomeUnknown, RateLimited, UsageError
+from latentspeed_cli.errors import Exit, OrderRefused, OutcomeUnknown, RateLimited, StreamLost, UsageError
 from latentspeed_cli.output import Output
 from latentspeed_cli.records import (
     SCHEMAS,
@@ -253,6 +255,18 @@ def test_quiet_keeps_a_success_to_itself_unless_a_format_was_asked_for() -> None
         screen = Screen(quiet=True, chosen=chosen)
         screen.output.show(record, ok=ok)
         assert bool(screen.stdout) is shown
+
+
+def test_a_reader_that_takes_nothing_is_given_up() -> None:
+    reader, writer = os.pipe()
+    stdout = os.fdopen(writer, "w")
+    screen = Screen(format="ndjson", stdout=stdout)
+    records = [order_record(an_order())] * 1_000
+    with screen.output.patient(0.2) as show, pytest.raises(StreamLost, match="took nothing"):
+        deque(map(show, records), maxlen=0)
+    os.read(reader, 1 << 20)  # make room for what is still buffered
+    stdout.close()
+    os.close(reader)
 
 
 class Closed(io.StringIO):

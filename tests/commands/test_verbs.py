@@ -237,6 +237,25 @@ def test_a_cancel_is_streamed_while_it_happens(terminal: Terminal) -> None:
     assert states[-1] == "CANCELLED"
 
 
+def test_a_stream_goes_on_after_the_connection_broke(terminal: Terminal, exchange: Exchange) -> None:
+    breaking = threading.Timer(1.0, lambda: exchange.order("disconnect"))
+    breaking.start()
+    ended = terminal.run(["stream", "book", "BTC-USD", "--duration", "4s"])
+    breaking.join()
+    assert ended.code == 0, ended.err
+    told = [record.get("kind", record["schema"]) for record in map(json.loads, ended.out.splitlines())]
+    again = told.index("reconnected")
+    assert "book" in told[:again]
+    assert "book" in told[again:]
+
+
+def test_on_the_sandbox_no_key_of_the_user_is_read(terminal: Terminal, exchange: Exchange) -> None:
+    terminal.set("LATENTSPEED_HYPERLIQUID_KEY", "not even a key")
+    ended = terminal.run([*RESTING, "-o", "json"])
+    assert (ended.code, ended.json["account"]) == (0, exchange.account)
+    assert "not even a key" not in ended.out + ended.err
+
+
 def test_csv_and_tables_of_orders(terminal: Terminal) -> None:
     there = rest(terminal)
     rows = list(csv.DictReader(io.StringIO(terminal.run(["orders", "-o", "csv"]).out)))
