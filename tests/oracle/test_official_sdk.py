@@ -132,26 +132,26 @@ def test_orders_go_and_come_in_bulk(said: dict[str, Any]) -> None:
 
 def test_a_market_order_opens_a_position(said: dict[str, Any]) -> None:
     filled = status_of(said["opened"])["filled"]
-    assert Decimal(filled["totalSz"]) == Decimal("0.5")
+    assert Decimal(filled["totalSz"]) == 3
     assert order_of(said["opened: status"])[1] == "filled"
     assert said["flat"]["assetPositions"] == []
     (position,) = (item["position"] for item in said["long"]["assetPositions"])
-    assert (position["coin"], Decimal(position["szi"])) == ("ETH", Decimal("0.5"))
+    assert (position["coin"], Decimal(position["szi"])) == ("ETH", 3)
     assert position["leverage"] == {"type": "cross", "value": 7}
 
 
 def test_fills_carry_the_fee_of_the_sheet(said: dict[str, Any]) -> None:
     fills = [fill for fill in said["opened: fills"] if fill["oid"] == oid_of(said["opened"])]
-    assert sum(Decimal(fill["sz"]) for fill in fills) == Decimal("0.5")
+    assert sum(Decimal(fill["sz"]) for fill in fills) == 3
     for fill in fills:
         fee = Decimal(fill["px"]) * Decimal(fill["sz"]) * Decimal("0.00045")
         assert 0 <= fee - Decimal(fill["fee"]) < Decimal("0.000001")
         assert (fill["crossed"], fill["dir"], fill["feeToken"]) == (True, "Open Long", "USDC")
-    assert said["opened: fills by time"] == said["opened: fills"]
+    assert said["opened: fills by time"] == said["opened: fills"][::-1]  # oldest first, and newest first
 
 
 def test_closing_at_the_market_leaves_nothing(said: dict[str, Any]) -> None:
-    assert Decimal(status_of(said["closed"])["filled"]["totalSz"]) == Decimal("0.5")
+    assert Decimal(status_of(said["closed"])["filled"]["totalSz"]) == 3
     assert said["flat again"]["assetPositions"] == []
     assert Decimal(said["flat again"]["marginSummary"]["accountValue"]) < 100_000
 

@@ -96,7 +96,6 @@ def main(base_url: str, private_key: str, other_private_key: str) -> None:
     said["first of each stream"] = {kind: messages[0] for kind, messages in heard.items() if messages}
     said["last of each stream"] = {kind: messages[-1] for kind, messages in heard.items() if messages}
     step("all fills", lambda: info.user_fills(user))
-    info.disconnect_websocket()
 
 
 def read_markets(info: Info) -> None:
@@ -164,7 +163,7 @@ def fill_and_close(info: Info, exchange: Exchange, user: str) -> None:
     """A position opened and closed at the market, with the leverage set before."""
     step("leverage", lambda: exchange.update_leverage(7, COIN))
     step("flat", lambda: info.user_state(user))
-    opened = step("opened", lambda: exchange.market_open(COIN, True, 0.5))
+    opened = step("opened", lambda: exchange.market_open(COIN, True, 3.0))
     step("long", lambda: info.user_state(user))
     step("opened: status", lambda: info.query_order_by_oid(user, oid_of(opened)))
     step("opened: fills", lambda: info.user_fills(user))
@@ -172,7 +171,7 @@ def fill_and_close(info: Info, exchange: Exchange, user: str) -> None:
     mark = float(info.all_mids()[COIN])
     trigger = float(f"{mark * 0.5:.4g}")
     order_type = {"trigger": {"isMarket": True, "triggerPx": trigger, "tpsl": "sl"}}
-    stop = step("stop", lambda: exchange.order(COIN, False, 0.5, trigger, order_type, reduce_only=True))
+    stop = step("stop", lambda: exchange.order(COIN, False, 3.0, trigger, order_type, reduce_only=True))
     step("stop: frontend open orders", lambda: info.frontend_open_orders(user))
     step("stop: cancelled", lambda: exchange.cancel(COIN, oid_of(stop)))
     step("closed", lambda: exchange.market_close(COIN))
@@ -255,11 +254,12 @@ def move_money(info: Info, exchange: Exchange, user: str, other: str) -> None:
 
 
 if __name__ == "__main__":
+    code = 0
     try:
         main(*sys.argv[1:4])
-    finally:  # also what a story that broke off had to say; the SDK's socket thread would keep the process alive
-        json.dump(said, sys.stdout)
-        sys.stdout.flush()
-        if sys.exc_info()[0] is not None:
-            traceback.print_exc()
-            os._exit(1)
+    except Exception:  # what a story that broke off had to say is wanted too
+        traceback.print_exc()
+        code = 1
+    json.dump(said, sys.stdout)
+    sys.stdout.flush()
+    os._exit(code)  # the SDK's socket thread may need ten seconds to see that its socket was closed
