@@ -136,7 +136,7 @@ def test_a_market_order_opens_a_position(said: dict[str, Any]) -> None:
     assert order_of(said["opened: status"])[1] == "filled"
     assert said["flat"]["assetPositions"] == []
     (position,) = (item["position"] for item in said["long"]["assetPositions"])
-    assert (position["coin"], Decimal(position["szi"])) == ("ETH", 3)
+    assert (position["coin"], position["szi"]) == ("ETH", "3.0")
     assert position["leverage"] == {"type": "cross", "value": 7}
 
 
