@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 
 from . import config, keys, plugins
-from .clock import SystemClock
+from .clock import Clock, SystemClock
 from .connector.parts import Parts
 from .connector.perpetual import PerpetualDerivativeBase
 from .connector.streams import StreamTransport
 from .core.events import Event
 from .core.types import Network
-from .entropy import SystemEntropy
+from .entropy import Entropy, SystemEntropy
 from .errors import CredentialError, PluginError, UsageError
 from .hookspecs import ConnectorSpec
 from .telemetry import Counters
@@ -37,12 +37,16 @@ async def open_connector(
     sign: bool,
     public: bool = False,
     notify: Callable[[str], None] = lambda text: None,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
 ) -> AsyncIterator[PerpetualDerivativeBase]:
     """A running connector for `settings`; everything is closed at the end.
 
     sign: a key is needed, and it is an error not to have one. public: no account is needed either, so nothing looks
-    for one. notify: told what a person should know, such as that a sandbox was started.
+    for one. notify: told what a person should know, such as that a sandbox was started. clock, entropy: the machine's
+    own unless somebody needs every request to be the same again, as tests with recorded replies do.
     """
+    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     notice = plugins.check_allowed(plugins.find(settings.venue), settings.network)
     if notice is not None:
         notify(notice)
@@ -57,7 +61,6 @@ async def open_connector(
     )
     venue_config = _plugin_config(plugin.spec, settings, place)
     hook = plugin.hook
-    clock, entropy = SystemClock(), SystemEntropy()
     needs_auth = sign or (place.account is None and place.key is not None)
     auth = hook.latentspeed_auth(config=venue_config) if needs_auth else None
 

@@ -11,7 +11,7 @@ import pytest
 
 from latentspeed_cli.sandbox.accounts import ADDRESSES
 
-RECORDINGS = Path("/work/shared/recordings/hyperliquid")
+RECORDINGS = Path(__file__).parents[4] / "shared" / "recordings" / "hyperliquid"
 pytestmark = [pytest.mark.recordings, pytest.mark.skipif(not RECORDINGS.exists(), reason="no recordings here")]
 
 DECIMAL = re.compile(r"-?\d+\.\d+")

@@ -10,7 +10,7 @@ import pytest
 from latentspeed_hyperliquid.sandbox import actions, signatures
 from latentspeed_hyperliquid.sandbox.user_actions import UserAction
 
-RECORDINGS = Path("/work/shared/recordings/hyperliquid")
+RECORDINGS = Path(__file__).parents[4] / "shared" / "recordings" / "hyperliquid"
 recorded = [pytest.mark.recordings, pytest.mark.skipif(not RECORDINGS.exists(), reason="no recordings here")]
 
 # Published in the official SDK's signing tests (key K1), copied so that this test runs anywhere.
