@@ -165,6 +165,9 @@ class VerbCommand(TyperCommand):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for param in self.params:
+            if param.metavar is None and not getattr(param, "is_flag", False):
+                param.metavar = param.opts[0].lstrip("-").upper()
         self.params += _global_params()
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
