@@ -13,6 +13,7 @@ from .clock import Clock, SystemClock
 from .connector.parts import Parts
 from .connector.perpetual import PerpetualDerivativeBase
 from .connector.streams import StreamTransport
+from .connector.throttle import Throttle
 from .core.events import Event
 from .core.types import Network
 from .entropy import Entropy, SystemEntropy
@@ -77,14 +78,15 @@ async def open_connector(
         path = settings.state_dir / f"journal-{settings.network}.db"
         journal = Journal.open(path, network=settings.network, instance=place.instance, clock=clock)
         stack.enter_context(closing(journal))
+        web_utils = hook.latentspeed_web_utils(config=venue_config)
         http = await stack.enter_async_context(HttpTransport(clock, timeout_s=settings.timeout_s))
         parts = Parts(
             venue=plugin.spec.name,
             network=settings.network,
             account=auth.account if auth is not None else place.account,
             auth=auth if sign else None,
-            web_utils=hook.latentspeed_web_utils(config=venue_config),
-            http=http,
+            web_utils=web_utils,
+            http=Throttle(http, web_utils.requests_per_minute),
             streams=streams,
             order_book_source=lambda symbols: hook.latentspeed_order_book_data_source(
                 config=venue_config, symbols=symbols

@@ -9,15 +9,10 @@ import sys
 from collections import Counter
 from typing import TextIO
 
+from .hostile import redact
+
 ROOT = "latentspeed_cli"
-# 64 hex digits or more in a row: a key, a signature, a signed payload. Client order ids have 32, addresses 40.
-_SECRET = re.compile(r"(?:0x)?[0-9a-fA-F]{64,}")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-
-def redact(text: str) -> str:
-    """`text` without anything that could be a key or a signature."""
-    return _SECRET.sub("[redacted]", text)
 
 
 class JsonLines(logging.Formatter):

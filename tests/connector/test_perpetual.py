@@ -14,7 +14,8 @@ from latentspeed_cli.cache import MarketCache
 from latentspeed_cli.core.events import OrderFilledEvent, OrderStateChangedEvent
 from latentspeed_cli.core.types import TradeType
 from latentspeed_cli.errors import OrderRefused, OutcomeUnknown, RateLimited
-from latentspeed_cli.telemetry import Counters, redact, set_up_logging
+from latentspeed_cli.hostile import redact
+from latentspeed_cli.telemetry import Counters, set_up_logging
 
 from .conftest import Rig
 from .venue import PAIR, Fault, limit, market
@@ -154,7 +155,7 @@ def test_logs_are_lines_of_json_without_secrets() -> None:
         "level": "info",
         "logger": "latentspeed_cli.x",
         "message": "sent",
-        "body": "[redacted]",
+        "body": "0x(hidden)",
         "order": "cd" * 16,
     }
 

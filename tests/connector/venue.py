@@ -274,6 +274,7 @@ class TinyAuth:
 class TinyWebUtils:
     base_url = "http://tiny"
     ws_url = "ws://tiny"
+    requests_per_minute = 1_000_000
 
     def check(self, reply: Reply, *, changes: bool) -> bytes:
         if reply.status == 429:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentspeed_cli.core.rate_limit import TokenBucket, WindowLimit
+from latentspeed_cli.core.rate_limit import WindowLimit
 
 
 def test_a_window_gives_back_what_is_old() -> None:
@@ -47,45 +46,3 @@ def test_no_window_ever_holds_more_than_the_limit(requests: list[tuple[int, int]
         assert limit.spend(weight, now)
         spent.append((now, weight))
         assert sum(part for at, part in spent if now - 50 < at) <= 10
-
-
-def test_a_bucket_refills_to_its_capacity() -> None:
-    bucket = TokenBucket(capacity=3, refill_ns=10)
-    assert bucket.tokens(1_000) == 3
-    assert bucket.take(3, 1_000)
-    assert not bucket.take(1, 1_009)
-    assert bucket.wait_ns(1, 1_009) == 1
-    assert bucket.wait_ns(3, 1_009) == 21
-    assert bucket.tokens(1_015) == 1
-    assert bucket.take(1, 1_015)
-    assert bucket.wait_ns(1, 1_015) == 5
-    assert bucket.tokens(9_999) == 3
-    assert bucket.wait_ns(3, 9_999) == 0
-    assert bucket.wait_ns(4, 9_999) is None
-
-
-@given(requests=st.lists(st.tuples(st.integers(0, 40), st.integers(1, 3)), max_size=30))
-def test_a_bucket_never_gives_more_than_burst_and_rate(requests: list[tuple[int, int]]) -> None:
-    bucket = TokenBucket(capacity=3, refill_ns=10)
-    now, taken, first = 0, 0, None
-    for pause, count in requests:
-        now += pause
-        wait = bucket.wait_ns(count, now)
-        assert wait is not None
-        if wait:
-            assert not bucket.take(count, now + wait - 1)
-        now += wait
-        assert bucket.take(count, now)
-        first = now if first is None else first
-        taken += count
-        assert taken <= 3 + (now - first) / 10
-
-
-@pytest.mark.parametrize("pauses", [[3] * 20, [7, 1, 1, 30]])
-def test_fractions_of_a_token_are_not_lost(pauses: list[int]) -> None:
-    bucket = TokenBucket(capacity=100, refill_ns=10)
-    bucket.take(100, 0)
-    now = 0
-    for pause in pauses:
-        now += pause
-        assert bucket.tokens(now) == now // 10

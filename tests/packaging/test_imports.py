@@ -30,7 +30,7 @@ PARTS: dict[str, set[str]] = {
     "records": {"core", "connector", "plugins"} | EVERYWHERE | SEAMS,
     "hookspecs": {"core", "connector", "sandbox"},
     "plugins": {"hookspecs", "core"} | EVERYWHERE,
-    "telemetry": EVERYWHERE | SEAMS,
+    "telemetry": EVERYWHERE | SEAMS | {"core", "hostile"},
     "output": {"records", "core", "hostile"} | EVERYWHERE | SEAMS,
     "live": {"records", "hostile"},
     "sandbox": {"core"} | EVERYWHERE | SEAMS,

@@ -81,6 +81,8 @@ def reached(source: str) -> list[tuple[int, str, str]]:
     """(line, seam, how) of everything in `source` that belongs behind a seam."""
     found = []
     for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.stmt | ast.expr):
+            continue
         if isinstance(node, ast.Import):
             names = [alias.name.split(".")[0] for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:

@@ -142,7 +142,7 @@ async def test_a_muted_socket_stays_open_and_says_nothing(start: Start) -> None:
         assert await muted.recv() == "welcome"
         await running.control("mute")
         await muted.send("hello?")
-        pong = await muted.ping()
+        pong = asyncio.ensure_future(await muted.ping())
         async with connect(running.ws_url) as other:
             await other.send("hello?")
             assert [await other.recv(), await other.recv()] == ["welcome", "echo hello?"]

@@ -42,6 +42,8 @@ CANDLE_INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h
 
 # Weights per IP: 1200 a minute over /info and /exchange together.
 RATE_WINDOW_MS = 60_000
+REQUESTS_PER_MINUTE = 1_200
+SANDBOX_LEEWAY = 100  # the default scenario of the sandbox takes that many times more
 EXCHANGE_WEIGHT = 1
 INFO_WEIGHT_ELSE = 20
 INFO_WEIGHTS = {

@@ -8,7 +8,15 @@ from latentspeed_cli.core.flow import Reply, Request
 from latentspeed_cli.errors import OrderRejected, ProtocolError, RateLimited, ReplyLost
 
 from .config import HyperliquidConfig
-from .constants import BASE_URLS, EXCHANGE_WEIGHT, INFO_WEIGHT_ELSE, INFO_WEIGHTS, RATE_WINDOW_MS
+from .constants import (
+    BASE_URLS,
+    EXCHANGE_WEIGHT,
+    INFO_WEIGHT_ELSE,
+    INFO_WEIGHTS,
+    RATE_WINDOW_MS,
+    REQUESTS_PER_MINUTE,
+    SANDBOX_LEEWAY,
+)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -21,6 +29,7 @@ class HyperliquidWebUtils:
         self.ws_url = "ws" + self.base_url.removeprefix("http") + "/ws"
         self.info_url = self.base_url + "/info"
         self.exchange_url = self.base_url + "/exchange"
+        self.requests_per_minute = REQUESTS_PER_MINUTE * (SANDBOX_LEEWAY if config.network == "sandbox" else 1)
 
     def info(self, kind: str, **fields: object) -> Request:
         """A read. kind: the venue's `type`; fields: its other members, in the venue's spelling."""
