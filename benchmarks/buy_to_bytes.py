@@ -1,9 +1,9 @@
-"""Times buy(): from the call to the moment its signed request is handed to the transport.
+"""Times buy(): from the call until its signed bytes are ready and journaled, and until the transport is handed them.
 
 Everything of the product runs: rule, price band, id, tracker, journal rows, encoding, signature, and the event loop
 between them. Only the wire is cut: a stand-in for the transport answers like the venue, and the book's top is handed
-in as a stream would. `buy_to_bytes.py FOLDER SYNCHRONOUS COUNT` prints {"ns": [...]} as JSON. SYNCHRONOUS: FULL as
-shipped, OFF to leave the fsync out.
+in as a stream would. `buy_to_bytes.py FOLDER SYNCHRONOUS COUNT` prints {"ready": [...], "handed_over": [...]},
+nanoseconds, as JSON. SYNCHRONOUS: FULL as shipped, OFF to leave the fsync out.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from time import perf_counter_ns
@@ -22,6 +23,7 @@ from latentspeed_hyperliquid.config import HyperliquidConfig
 from latentspeed_cli.clock import SystemClock
 from latentspeed_cli.connector.parts import Parts
 from latentspeed_cli.connector.streams import StreamTransport
+from latentspeed_cli.core.drafts import Begun, Draft
 from latentspeed_cli.core.events import OrderCreatedEvent
 from latentspeed_cli.core.flow import Reply, Request
 from latentspeed_cli.core.guards import Guards
@@ -66,12 +68,23 @@ def no_streams() -> StreamTransport:
     raise NotImplementedError("nothing is streamed here")
 
 
-async def main(folder: Path, synchronous: Literal["OFF", "FULL"], count: int) -> list[int]:
+class StampedJournal(Journal):
+    """The journal, which notes when an intent and its bytes were written."""
+
+    ready_ns = 0
+
+    def begin(self, drafts: Sequence[Draft]) -> list[Begun]:
+        begun = super().begin(drafts)
+        self.ready_ns = perf_counter_ns()
+        return begun
+
+
+async def main(folder: Path, synchronous: Literal["OFF", "FULL"], count: int) -> dict[str, list[int]]:
     clock = SystemClock()
     wire = CutWire(clock)
     config = HyperliquidConfig(network="sandbox", base_url="http://127.0.0.1:1", key=Secret(PRIVATE_KEYS[0]))
     auth = plugin.latentspeed_auth(config)
-    journal = Journal.open(
+    journal = StampedJournal.open(
         folder / f"{synchronous}.db", network="sandbox", instance="", clock=clock, synchronous=synchronous
     )
     parts = Parts(
@@ -89,7 +102,7 @@ async def main(folder: Path, synchronous: Literal["OFF", "FULL"], count: int) ->
         entropy=SystemEntropy(),
         guards=Guards(),
     )
-    taken = []
+    taken: dict[str, list[int]] = {"ready": [], "handed_over": []}
     async with plugin.latentspeed_connector(parts) as connector:
         settled = asyncio.Event()
         connector.add_listener(OrderCreatedEvent, lambda event: settled.set())
@@ -104,12 +117,13 @@ async def main(folder: Path, synchronous: Literal["OFF", "FULL"], count: int) ->
             connector.buy(PAIR, Decimal("0.001"), OrderType.LIMIT, Decimal(80_000))
             await wire.handed_over.wait()
             if number >= 0:
-                taken.append(wire.handed_over_ns - before)
+                taken["ready"].append(journal.ready_ns - before)
+                taken["handed_over"].append(wire.handed_over_ns - before)
             await settled.wait()
     journal.close()
     return taken
 
 
 if __name__ == "__main__":
-    samples = asyncio.run(main(Path(sys.argv[1]), cast("Literal['OFF', 'FULL']", sys.argv[2]), int(sys.argv[3])))
-    json.dump({"ns": samples}, sys.stdout)
+    synchronous = cast("Literal['OFF', 'FULL']", sys.argv[2])
+    json.dump(asyncio.run(main(Path(sys.argv[1]), synchronous, int(sys.argv[3]))), sys.stdout)
