@@ -15,6 +15,7 @@ import pytest
 from latentspeed_cli import plugins
 from latentspeed_cli.journal import Journal
 from latentspeed_cli.sandbox import supervisor
+from latentspeed_cli.sandbox.home import Options
 
 from .bad_input import PAGE, Case, cases, page
 from .conftest import Terminal, start_exchange
@@ -43,6 +44,8 @@ class Stage:
             "invalid-utf8": b"BTC\xff-USD".decode("utf-8", "surrogateescape"),
             "unique": os.urandom(6).hex(),
             "account": self.exchange.account,
+            "url": self.exchange.base_url,
+            "port": self.exchange.base_url.rsplit(":", 1)[1],
             "tls-url": self.exchange.base_url.replace("http:", "https:"),
             "now-ms": str(time.time_ns() // 1_000_000),
             "nested": "[" * 100_000,
@@ -145,6 +148,17 @@ def own_sandbox(stage: Stage) -> None:
     stage.exchange = start_exchange(folder)
     stage.undo.callback(supervisor.stop, folder)
     stage.terminal.go_to(stage.exchange)
+
+
+def damaged_store(stage: Stage) -> None:
+    """The store of the sandbox of this case's own state folder, overwritten in the middle."""
+    folder = Path(stage.terminal.home / "state")
+    supervisor.start(folder, Options(port=0))
+    supervisor.stop(folder)
+    (store,) = (path for path in folder.rglob("*.db") if "journal" not in path.name)
+    with store.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff" * 8_000)
 
 
 def clock_off(stage: Stage) -> None:
@@ -282,6 +296,7 @@ SCENES: dict[str, Callable[[Stage], None]] = {
         linked_key,
         own_sandbox,
         clock_off,
+        damaged_store,
         journal_held,
         journal_with_uncommitted_tail,
         journal_changed,
