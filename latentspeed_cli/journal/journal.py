@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -39,7 +38,17 @@ from .facts import (
     next_cancel,
 )
 from .reader import JournalReader
-from .store import DERIVED, Synchronous, connect, is_settled, prepare, settle, translated
+from .store import (
+    DERIVED,
+    TROUBLE,
+    Synchronous,
+    connect,
+    is_settled,
+    prepare,
+    settle,
+    translated,
+    translation,
+)
 from .tail import drop_unfinished
 
 
@@ -78,7 +87,7 @@ class Journal(JournalReader):
             with translated("opening it"):
                 settled = is_settled(connection, network=network, instance=instance)
             if not settled:
-                with journal._transaction("setting it up"):
+                with _Transaction(journal, "setting it up", setting_up=True):
                     settle(connection, network=network, instance=instance, now_ns=clock.now_ns())
             journal.check_ends()
         except BaseException:
@@ -89,6 +98,7 @@ class Journal(JournalReader):
     _instance = ""
     _seq = 0
     _hash = b""
+    _version: int | None = None
 
     def close(self) -> None:
         with translated("closing it"):
@@ -258,30 +268,24 @@ class Journal(JournalReader):
 
     # Transactions
 
-    @contextmanager
-    def _transaction(self, doing: str) -> Iterator[None]:
-        with translated(doing):
-            self._execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._execute("COMMIT")
-            except BaseException:
-                # SQLite has rolled back by itself after some errors, and then there is nothing to undo.
-                if self._connection.in_transaction:
-                    self._execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _writing(self, doing: str) -> Iterator[None]:
+    def _writing(self, doing: str) -> _Transaction:
         """A transaction that may append facts to those of its own instance."""
-        with self._transaction(doing):
-            row = self._execute(
-                "SELECT meta.instance, facts.seq, facts.hash FROM meta LEFT JOIN facts ORDER BY seq DESC LIMIT 1"
-            ).fetchone()
-            if row is None or row[0] != self._instance:
-                raise JournalError("the sandbox was reset while this ran", hint="give the command again")
-            self._seq, self._hash = (row[1], row[2]) if row[1] is not None else (0, self._genesis)
-            yield
+        return _Transaction(self, doing)
+
+    def _find_end(self) -> None:
+        """Inside a transaction: the number and hash of the last fact, as long as the journal is of our instance.
+
+        Unless another connection has written since, they are what we left.
+        """
+        version = self._connection.data_version()
+        if version == self._version:
+            return
+        row = self._execute(
+            "SELECT meta.instance, facts.seq, facts.hash FROM meta LEFT JOIN facts ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
+        if row is None or row[0] != self._instance:
+            raise JournalError("the sandbox was reset while this ran", hint="give the command again")
+        self._seq, self._hash = (row[1], row[2]) if row[1] is not None else (0, self._genesis)
 
     def _append(self, kind: str, body: Body, client_order_id: str | None, attempt: int | None, ts_ns: int) -> None:
         data = encode(body)
@@ -291,3 +295,55 @@ class Journal(JournalReader):
             "INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?)",
             (self._seq, ts_ns, client_order_id, attempt, kind, data, self._hash),
         )
+
+
+class _Transaction:
+    """`BEGIN IMMEDIATE` and `COMMIT`, or `ROLLBACK` when anything is raised; errors of SQLite become ours.
+
+    A class and not a generator: it is on the path of every order.
+    """
+
+    __slots__ = ("_doing", "_journal", "_setting_up")
+
+    def __init__(self, journal: Journal, doing: str, *, setting_up: bool = False) -> None:
+        self._journal = journal
+        self._doing = doing
+        self._setting_up = setting_up
+
+    def __enter__(self) -> None:
+        journal = self._journal
+        try:
+            journal._execute("BEGIN IMMEDIATE")
+            if not self._setting_up:
+                journal._find_end()
+        except BaseException as error:
+            self._undo(error)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        journal = self._journal
+        if error is not None:
+            self._undo(error)
+            return
+        try:
+            journal._execute("COMMIT")
+        except BaseException as trouble:
+            self._undo(trouble)
+            raise
+        if not self._setting_up:
+            journal._version = journal._connection.data_version()
+
+    def _undo(self, error: BaseException) -> None:
+        """Leave nothing behind, and raise an error of SQLite as ours."""
+        journal = self._journal
+        journal._version = None
+        # SQLite has rolled back by itself after some errors, and then there is nothing to undo.
+        try:
+            if journal._connection.in_transaction:
+                journal._execute("ROLLBACK")
+        except TROUBLE as trouble:
+            raise translation(trouble, self._doing) from trouble
+        if isinstance(error, TROUBLE):
+            raise translation(error, self._doing) from error

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 import apsw
 
 from ..clock import monotonic_s, sleep_s
-from ..errors import AccountBusy, JournalError
+from ..errors import AccountBusy, JournalError, LatentspeedError
 from .facts import Fact, check_first, fact_of, genesis
 
 SCHEMA_VERSION = 1
@@ -46,21 +46,30 @@ CREATE TABLE orphans (digest BLOB PRIMARY KEY) WITHOUT ROWID;
 DERIVED = ("orders", "venue_ids", "exchange_ids", "fills", "nonces", "orphans")
 
 
+def translation(error: Exception, doing: str) -> LatentspeedError:
+    """An error of SQLite as ours: AccountBusy when others hold the file, JournalError for all else."""
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return AccountBusy(
+            f"another run holds the journal ({doing})", hint="it lets go by itself; give the command again"
+        )
+    if isinstance(error, apsw.NotADBError | apsw.CorruptError):
+        return JournalError(f"the journal is damaged ({doing}): {error}")
+    if isinstance(error, apsw.FullError):
+        return JournalError(f"no room to write the journal ({doing})", hint="free some disk space")
+    return JournalError(f"the journal failed ({doing}): {error}")
+
+
+# UnicodeDecodeError: damage within a text.
+TROUBLE = (apsw.Error, UnicodeDecodeError)
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """Errors of SQLite as ours: AccountBusy when others hold the file, JournalError for all else."""
+    """Errors of SQLite as ours."""
     try:
         yield
-    except (apsw.BusyError, apsw.LockedError) as error:
-        raise AccountBusy(
-            f"another run holds the journal ({doing})", hint="it lets go by itself; give the command again"
-        ) from error
-    except (apsw.NotADBError, apsw.CorruptError) as error:
-        raise JournalError(f"the journal is damaged ({doing}): {error}", hint="see `latentspeed journal`") from error
-    except apsw.FullError as error:
-        raise JournalError(f"no room to write the journal ({doing})", hint="free some disk space") from error
-    except (apsw.Error, UnicodeDecodeError) as error:  # the latter: damage within a text
-        raise JournalError(f"the journal failed ({doing}): {error}") from error
+    except TROUBLE as error:
+        raise translation(error, doing) from error
 
 
 def prepare(path: Path) -> None:
