@@ -24,7 +24,7 @@ from latentspeed_cli.clock import SystemClock
 from latentspeed_cli.connector.parts import Parts
 from latentspeed_cli.connector.streams import StreamTransport
 from latentspeed_cli.core.drafts import Begun, Draft
-from latentspeed_cli.core.events import OrderCreatedEvent
+from latentspeed_cli.core.events import OrderCreatedEvent, OrderFailureEvent
 from latentspeed_cli.core.flow import Reply, Request
 from latentspeed_cli.core.guards import Guards
 from latentspeed_cli.core.pricing import BookTop
@@ -105,7 +105,15 @@ async def main(folder: Path, synchronous: Literal["OFF", "FULL"], count: int) ->
     taken: dict[str, list[int]] = {"ready": [], "handed_over": []}
     async with plugin.latentspeed_connector(parts) as connector:
         settled = asyncio.Event()
+        failed: list[OrderFailureEvent] = []
+
+        def fail(event: OrderFailureEvent) -> None:
+            failed.append(event)
+            wire.handed_over.set()
+            settled.set()
+
         connector.add_listener(OrderCreatedEvent, lambda event: settled.set())
+        connector.add_listener(OrderFailureEvent, fail)
         await connector.markets()
         for number in range(-WARM_UP, count):
             now_ns = clock.now_ns()
@@ -120,6 +128,8 @@ async def main(folder: Path, synchronous: Literal["OFF", "FULL"], count: int) ->
                 taken["ready"].append(journal.ready_ns - before)
                 taken["handed_over"].append(wire.handed_over_ns - before)
             await settled.wait()
+            if failed:  # a figure of orders that never left would say nothing
+                raise SystemExit(f"order {number} failed: {failed[0].order.reason}")
     journal.close()
     return taken
 

@@ -29,6 +29,7 @@ PYTHON = sys.executable
 PROGRAM = str(Path(PYTHON).parent / "latentspeed")
 PEERS = str(ROOT / ".venv-peers" / "bin" / "python")
 PEERS_PLAIN = str(ROOT / ".venv-peers-plain" / "bin" / "python")
+PATIENCE_S = 120.0
 HEADINGS = ("figure", "ours", "peer's", "ratio", "aim", "reached")
 
 
@@ -49,7 +50,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 def script(python: str, name: str, *arguments: str) -> Any:
     """The JSON that a script of this folder prints."""
-    done = subprocess.run([python, "-P", HERE / name, *arguments], capture_output=True, check=False)
+    command: list[str | Path] = [python, "-P", HERE / name, *arguments]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_S)
     if done.returncode:
         raise SystemExit(f"{name} failed\n{done.stderr.decode()}")
     return json.loads(done.stdout)
@@ -70,7 +72,9 @@ def ms(seconds: float) -> str:
 def seconds_of(command: Sequence[str | Path], environment: dict[str, str]) -> float:
     """How long a whole process takes; it must end well."""
     before = perf_counter()
-    done = subprocess.run(command, env=environment, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=PATIENCE_S
+    )
     taken = perf_counter() - before
     if done.returncode:
         raise SystemExit(f"{command[0]} ended with {done.returncode}\n{done.stderr.decode()}")
