@@ -134,12 +134,12 @@ class Placer:
             adopted = await self._adopt(ticket, order)
             if adopted is not None:
                 return adopted
-        self._check_undecided(ticket, order)
         order = self._with_expiry(order, top)
         begun = await self._submitter.begin(
             order,
             signer=self.auth.signer,
             submit_deadline_ns=self._parts.clock.now_ns() + int(ticket.timeout_s * NS_PER_S),
+            check=lambda: self._check_undecided(ticket, order),
         )
         if begun.conflict:
             raise id_conflict(ticket.client_order_id)

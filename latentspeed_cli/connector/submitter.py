@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from copy import copy
 
 import msgspec
@@ -52,12 +53,20 @@ class Submitter:
         self._build_failed = False
         self.commits_total = 0
 
-    async def begin(self, order: InFlightOrder, *, signer: str, submit_deadline_ns: int) -> Begun:
+    async def begin(
+        self, order: InFlightOrder, *, signer: str, submit_deadline_ns: int, check: Callable[[], None]
+    ) -> Begun:
         """Make the intent and the first attempt of `order` durable, together with whatever else is waiting.
 
-        Raises JournalError, AccountBusy, and what the venue's encoding raises; then nothing was written.
+        check: called inside the transaction, when the order is about to be written: what it asks the journal cannot
+        change before the order is there. Raises JournalError, AccountBusy, and what `check` and the venue's encoding
+        raise; then nothing was written.
         """
-        draft = Draft(order=order, signer=signer, submit_deadline_ns=submit_deadline_ns, build=self._build)
+
+        def build(begun: InFlightOrder) -> bytes:
+            return self._build(begun, check)
+
+        draft = Draft(order=order, signer=signer, submit_deadline_ns=submit_deadline_ns, build=build)
         waiting = _Waiting(draft, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._wake.set()
@@ -127,7 +136,7 @@ class Submitter:
             begun = self._parts.journal.begin([waiting.draft for waiting in batch])
         except Exception as error:  # whatever it is belongs to those who wait for it, and must not end this task
             if self._build_failed and len(batch) > 1:
-                for waiting in batch:  # one draft cannot be encoded: the others must not suffer for it
+                for waiting in batch:  # one draft is refused or cannot be encoded: the others must not suffer for it
                     self._commit([waiting])
                 return
             for waiting in batch:
@@ -142,9 +151,10 @@ class Submitter:
                 self._conversations.pop(waiting.draft.order.client_order_id, None)
             waiting.begun.set_result(result)
 
-    def _build(self, order: InFlightOrder) -> bytes:
+    def _build(self, order: InFlightOrder, check: Callable[[], None]) -> bytes:
         """The exact bytes of an attempt, signed once; the conversation waits at its first request."""
         try:
+            check()
             flow = self._flows.place_flow(order)
             request = next(flow)
         except BaseException:
