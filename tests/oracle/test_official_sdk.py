@@ -169,6 +169,9 @@ def test_two_traders_meet_at_the_makers_price(said: dict[str, Any]) -> None:
     assert Decimal(maker["px"]) == Decimal(taker["px"]) == Decimal(str(said["met at"]))
     assert (maker["crossed"], taker["crossed"]) == (False, True)
     assert (maker["side"], taker["side"]) == ("B", "A")
+    assert status_of(said["taker"])["filled"]["oid"] == taker["oid"]
+    for step in ("maker: closed", "taker: closed"):
+        assert Decimal(status_of(said[step])["filled"]["totalSz"]) == 200
     notional = Decimal(maker["px"]) * Decimal(maker["sz"])
     assert 0 <= notional * Decimal("0.00015") - Decimal(maker["fee"]) < Decimal("0.000001")
 
@@ -244,6 +247,7 @@ def test_the_account_is_described(said: dict[str, Any]) -> None:
     assert (said["account: fees"]["userCrossRate"], said["account: fees"]["userAddRate"]) == ("0.00045", "0.00015")
     assert said["account: rate limit"]["nRequestsUsed"] > 30
     assert said["account: sub-accounts"] in (None, [])
+    assert said["account: spot"] == {"balances": []}
 
 
 def test_public_streams_begin_with_a_snapshot(said: dict[str, Any]) -> None:

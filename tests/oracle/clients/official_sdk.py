@@ -94,7 +94,6 @@ def main(base_url: str, private_key: str, other_private_key: str) -> None:
         {fill["tid"] for message in heard["userFills"] for fill in message["data"]["fills"]}
     )
     said["first of each stream"] = {kind: messages[0] for kind, messages in heard.items() if messages}
-    said["last of each stream"] = {kind: messages[-1] for kind, messages in heard.items() if messages}
     step("all fills", lambda: info.user_fills(user))
 
 
@@ -106,7 +105,6 @@ def read_markets(info: Info) -> None:
     step("mids", info.all_mids)
     step("book", lambda: info.l2_snapshot(COIN))
     step("candles", lambda: info.candles_snapshot(COIN, "1m", now - 600_000, now))
-    step("funding history", lambda: info.funding_history(COIN, now - 3_600_000))
 
 
 def rest_and_modify(info: Info, exchange: Exchange, user: str, low: float) -> None:
@@ -232,7 +230,6 @@ def use_an_agent(info: Info, exchange: Exchange, user: str, base_url: str, low: 
     approval = step("agent: approved", lambda: exchange.approve_agent("oracle"))
     said["agent: approved"] = approval[0] if isinstance(approval, tuple) else approval
     agent = eth_account.Account.from_key(approval[1])
-    said["agent: address"] = agent.address
     trader = Exchange(agent, base_url, account_address=user)
     order = step("agent: order", lambda: trader.order(COIN, True, 0.1, low, GTC))
     step("agent: open orders of the account", lambda: info.open_orders(user))
