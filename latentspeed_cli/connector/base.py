@@ -90,7 +90,6 @@ class ConnectorBase(ConnectorView):
         group = asyncio.TaskGroup()
         await group.__aenter__()
         self._group = group
-        self._spawn(self._submitter.run())
         return self
 
     async def __aexit__(

@@ -55,10 +55,11 @@ class Desk:
         if client_order_id is None:
             client_order_id = new_client_order_id(self._parts.entropy)
         check_client_order_id(client_order_id)
-        self._placer.check_words(wish.intent)
+        is_checked = self._placer.check_words(wish.intent)
         return Ticket(
             intent=wish.intent,
             client_order_id=client_order_id,
+            is_checked=is_checked,
             is_chosen=wish.client_order_id is not None and not wish.is_new_id,
             parameters_hash=self._placer.hash_of(wish.intent, wish.typed),
             position_action=wish.position_action,

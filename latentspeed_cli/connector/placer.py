@@ -48,12 +48,14 @@ DAY_NS = 86_400 * NS_PER_S
 class Ticket(msgspec.Struct, eq=False, kw_only=True):
     """One order on its way. is_chosen: the client order id is the user's, so it may be known already.
 
+    is_checked: what was typed is known to fit the market's rule.
     deadline: the loop's time. settled: the outcome, or whatever prevented one.
     """
 
     intent: OrderIntent
     client_order_id: str
     is_chosen: bool
+    is_checked: bool
     parameters_hash: str
     position_action: PositionAction
     despite_unknown: bool
@@ -88,8 +90,11 @@ class Placer:
         words = typed_parameters(intent) if typed is None else typed
         return parameters_hash(words, self._parts.venue, self._parts.network, self.account)
 
-    def check_words(self, intent: OrderIntent) -> None:
-        """Everything that can be known without asking. Raises UsageError, OrderRefused."""
+    def check_words(self, intent: OrderIntent) -> bool:
+        """Everything that can be known without asking; whether the market's rule was part of it.
+
+        Raises UsageError, OrderRefused.
+        """
         intent.check()
         self._flows.check_supported(intent)
         markets = self._reader.known_markets
@@ -98,6 +103,8 @@ class Placer:
             rule = markets.rules.get(market.trading_pair)
             if rule is not None:
                 rule.check(intent)
+                return True
+        return False
 
     @property
     def account(self) -> str:
@@ -172,7 +179,8 @@ class Placer:
         market = tradable(await self._reader.market(ticket.intent.trading_pair))
         intent = msgspec.structs.replace(ticket.intent, trading_pair=market.trading_pair)
         rule = (await self._reader.markets()).rules[market.trading_pair]
-        rule.check(intent)
+        if not ticket.is_checked:  # before the book is read for nothing; with it, `resolve` checks once more
+            rule.check(intent)
         try:
             top = await self._reader.top(market.trading_pair)
         except TransportError as error:

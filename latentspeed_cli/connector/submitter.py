@@ -40,7 +40,7 @@ class _Waiting(msgspec.Struct, eq=False):
 
 
 class Submitter:
-    """`begin` waits for the disk, `send` for the venue. `run` is the one task that writes drafts."""
+    """`begin` waits for the disk, `send` for the venue."""
 
     def __init__(self, flows: VenueFlows, parts: Parts, ledger: Ledger, reconciler: Reconciler) -> None:
         self._flows = flows
@@ -48,7 +48,6 @@ class Submitter:
         self._ledger = ledger
         self._reconciler = reconciler
         self._waiting: list[_Waiting] = []
-        self._wake = asyncio.Event()
         self._conversations: dict[str, tuple[Flow[OrderUpdate], Request]] = {}
         self._build_failed = False
         self.commits_total = 0
@@ -67,9 +66,11 @@ class Submitter:
             return self._build(begun, check)
 
         draft = Draft(order=order, signer=signer, submit_deadline_ns=submit_deadline_ns, build=build)
-        waiting = _Waiting(draft, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(draft, loop.create_future())
+        if not self._waiting:
+            loop.call_soon(self._write)
         self._waiting.append(waiting)
-        self._wake.set()
         try:
             return await waiting.begun
         except asyncio.CancelledError:
@@ -77,14 +78,11 @@ class Submitter:
                 self._never_sent(waiting.begun.result())
             raise
 
-    async def run(self) -> None:
-        """Write what is waiting, for as long as the connector lives."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._waiting:
-                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-                self._commit([waiting for waiting in batch if not waiting.begun.done()])
+    def _write(self) -> None:
+        """Write what is waiting. The loop calls it when everybody who had a turn has put in a draft."""
+        while self._waiting:
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            self._commit([waiting for waiting in batch if not waiting.begun.done()])
 
     async def send(self, order: InFlightOrder, *, deadline: float) -> Sent:
         """Send the attempt that `begin` made durable, and settle what becomes of it before `deadline` (loop time).
@@ -134,7 +132,7 @@ class Submitter:
         self._build_failed = False
         try:
             begun = self._parts.journal.begin([waiting.draft for waiting in batch])
-        except Exception as error:  # whatever it is belongs to those who wait for it, and must not end this task
+        except Exception as error:  # whatever it is belongs to those who wait for it
             if self._build_failed and len(batch) > 1:
                 for waiting in batch:  # one draft is refused or cannot be encoded: the others must not suffer for it
                     self._commit([waiting])

@@ -80,7 +80,7 @@ class OrderIntent(msgspec.Struct, frozen=True, kw_only=True):
             raise UsageError(f"slippage must be between 0 and {MAX_SLIPPAGE_BPS} basis points")
 
 
-class InFlightOrder(msgspec.Struct, frozen=True, kw_only=True):
+class InFlightOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One order: what was sent, and the set of facts known about it.
 
     Everything above `facts` is fixed before the first byte leaves. amount is base units, price quote per base (the

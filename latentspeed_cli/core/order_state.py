@@ -32,7 +32,7 @@ PRECEDENCE = (
 )
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that is known about what happened to one order.
 
     attempts, failed, unknown: numbers of the place attempts that were made, that were refused or proved never to

@@ -38,7 +38,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, order=True):
     detail: str
 
 
-class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True):
+class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One piece of news about one order, from a reply, a stream, a query or the journal.
 
     The order is named by whichever ids the venue gave: our own, the venue's twin of it (venue_client_id), or the
@@ -65,7 +65,7 @@ class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True):
     created_ts_ns: int | None = None
 
 
-class TradeUpdate(msgspec.Struct, frozen=True, kw_only=True):
+class TradeUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One fill of one order. fee: positive is paid. fill_id is unique per order for ever."""
 
     fill_id: str

@@ -84,8 +84,10 @@ class JournalReader:
         """
         where, values = _where(trading_pair=trading_pair, side=None if side is None else side.value)
         where.append("undecided = 1")
+        query = f"SELECT number, crc, body FROM orders WHERE {' AND '.join(where)}"
         with translated("reading undecided orders"):
-            return self._orders(f"WHERE {' AND '.join(where)} ORDER BY number", values)
+            # Sorted here: there is hardly ever one, and ORDER BY makes SQLite set up a sorter for every order placed.
+            return [checked_order(crc, body) for _, crc, body in sorted(self._execute(query, values))]
 
     def lease_over(self, order: InFlightOrder, now_ns: int) -> bool:
         """Whether another than the writer of its last attempt may say what became of it: resolve it, or fence it.

@@ -63,7 +63,7 @@ LIBRARIES: dict[str, set[str]] = {
     "main": {"click", "typer"},
     "commands": {"msgspec", "click", "typer"},
     "testing": {"msgspec", "vcr", "pytest", "aiohttp"},
-    "plugin": {"msgspec", "coincurve", "Crypto", "eth_account", "eth_keys", "eth_utils", "hexbytes"},
+    "plugin": {"msgspec", "coincurve", "Crypto", "sha3", "eth_account", "eth_keys", "eth_utils", "hexbytes"},
     "errors": set(),
     "clock": set(),
     "entropy": set(),

@@ -12,7 +12,6 @@ from typing import Final, get_args
 
 import msgspec
 from coincurve import PrivateKey
-from Crypto.Hash import keccak
 
 from latentspeed_cli.errors import CredentialError, OrderRefused
 from latentspeed_cli.sandbox.accounts import PRIVATE_KEYS as SANDBOX_KEYS
@@ -20,10 +19,10 @@ from latentspeed_cli.sandbox.accounts import PRIVATE_KEYS as SANDBOX_KEYS
 from .actions import ApproveAgentAction, Envelope, L1Action, Signature
 from .config import HyperliquidConfig, Secret, parse_address
 from .constants import CHAIN_NAMES, SIGNATURE_SOURCES
+from .keccak import keccak256
 
 _pack = msgspec.msgpack.Encoder().encode
 _json = msgspec.json.Encoder().encode
-_new_keccak = keccak.new
 
 L1_ACTIONS: Final = frozenset(get_args(L1Action))
 USER_CHAIN_ID: Final = 0x66EEE  # the chain id that the official SDK always signs user actions for
@@ -35,10 +34,6 @@ APPROVE_AGENT_FIELDS: Final = (
     ("agentName", "string"),
     ("nonce", "uint64"),
 )
-
-
-def keccak256(data: bytes) -> bytes:
-    return _new_keccak(digest_bits=256, data=data).digest()
 
 
 def _domain_separator(name: str, chain_id: int) -> bytes:

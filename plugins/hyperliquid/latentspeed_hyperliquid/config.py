@@ -49,9 +49,9 @@ def parse_address(text: str) -> str:
     digits = text[2:]
     lower = digits.lower()
     if digits not in (lower, digits.upper()):
-        from Crypto.Hash import keccak  # only mixed-case addresses pay for the import
+        from .keccak import keccak256  # only mixed-case addresses pay for the import
 
-        checksum = keccak.new(digest_bits=256, data=lower.encode()).hexdigest()
+        checksum = keccak256(lower.encode()).hex()
         right = "".join(c.upper() if int(n, 16) > 7 else c for c, n in zip(lower, checksum, strict=False))
         if digits != right:
             raise CredentialError("the checksum of the address is wrong", hint="copy the address again")

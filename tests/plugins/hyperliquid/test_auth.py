@@ -13,6 +13,7 @@ from latentspeed_hyperliquid.actions import Envelope, L1Action, OrderAction, Ord
 from latentspeed_hyperliquid.auth import HyperliquidAuth
 from latentspeed_hyperliquid.config import HyperliquidConfig
 from latentspeed_hyperliquid.encode import NOOP
+from latentspeed_hyperliquid.keccak import keccak256
 
 from latentspeed_cli.errors import CredentialError, OrderRefused
 from latentspeed_cli.sandbox.accounts import PRIVATE_KEYS
@@ -110,7 +111,7 @@ def test_requests_the_venue_answered_recover_the_signer_it_saw(recordings: Path)
         from coincurve import PublicKey
 
         public = PublicKey.from_signature_and_message(raw, auth.agent_digest(connection_id, "b"), hasher=None)
-        assert "0x" + auth.keccak256(public.format(compressed=False)[1:])[-20:].hex() == story["recoveredSigner"]
+        assert "0x" + keccak256(public.format(compressed=False)[1:])[-20:].hex() == story["recoveredSigner"]
         checked += 1
     assert checked >= 3
 
