@@ -259,7 +259,7 @@ class Journal(JournalReader):
         """Make everything that follows from the facts again. How many facts there were. Raises JournalError."""
         with self._writing("rebuilding it"):
             for table in DERIVED:
-                self._execute(f"DELETE FROM {table}")
+                self._tables.write(f"DELETE FROM {table}")
             count = 0
             for fact in self.facts():
                 self._tables.apply(fact)
@@ -291,7 +291,7 @@ class Journal(JournalReader):
         data = encode(body)
         self._seq += 1
         self._hash = chain(self._hash, self._seq, ts_ns, client_order_id, attempt, kind, data)
-        self._execute(
+        self._tables.write(
             "INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?)",
             (self._seq, ts_ns, client_order_id, attempt, kind, data, self._hash),
         )
@@ -313,7 +313,7 @@ class _Transaction:
     def __enter__(self) -> None:
         journal = self._journal
         try:
-            journal._execute("BEGIN IMMEDIATE")
+            journal._tables.write("BEGIN IMMEDIATE")
             if not self._setting_up:
                 journal._find_end()
         except BaseException as error:
@@ -328,7 +328,7 @@ class _Transaction:
             self._undo(error)
             return
         try:
-            journal._execute("COMMIT")
+            journal._tables.write("COMMIT")
         except BaseException as trouble:
             self._undo(trouble)
             raise
@@ -342,7 +342,7 @@ class _Transaction:
         # SQLite has rolled back by itself after some errors, and then there is nothing to undo.
         try:
             if journal._connection.in_transaction:
-                journal._execute("ROLLBACK")
+                journal._tables.write("ROLLBACK")
         except TROUBLE as trouble:
             raise translation(trouble, self._doing) from trouble
         if isinstance(error, TROUBLE):

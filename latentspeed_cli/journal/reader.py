@@ -13,12 +13,13 @@ from ..core.reports import TradeUpdate
 from ..core.types import OrderState, TradeType
 from ..errors import JournalError
 from .facts import Fact, check_chain, check_first, decode_fill, fact_of
-from .store import DERIVED, SCHEMA, first_fact, translated
+from .store import DERIVED, SCHEMA, TROUBLE, first_fact, translated, translation
 from .tables import Tables, checked_order
 
 # Few enough to be read at every start, and so many that the whole of a small journal is checked.
 TAIL = 256
 MAX_FOUND = 100
+_UNDECIDED = "SELECT number, crc, body FROM orders WHERE undecided = 1"
 
 
 class JournalReader:
@@ -82,12 +83,16 @@ class JournalReader:
 
         Also those that another process is about to hear of: see `lease_over`.
         """
-        where, values = _where(trading_pair=trading_pair, side=None if side is None else side.value)
-        where.append("undecided = 1")
-        query = f"SELECT number, crc, body FROM orders WHERE {' AND '.join(where)}"
-        with translated("reading undecided orders"):
+        query, values = _UNDECIDED, []
+        if trading_pair is not None:
+            query, values = query + " AND trading_pair = ?", [trading_pair]
+        if side is not None:
+            query, values = query + " AND side = ?", [*values, side.value]
+        try:
             # Sorted here: there is hardly ever one, and ORDER BY makes SQLite set up a sorter for every order placed.
             return [checked_order(crc, body) for _, crc, body in sorted(self._execute(query, values))]
+        except TROUBLE as error:
+            raise translation(error, "reading undecided orders") from error
 
     def lease_over(self, order: InFlightOrder, now_ns: int) -> bool:
         """Whether another than the writer of its last attempt may say what became of it: resolve it, or fence it.

@@ -23,6 +23,7 @@ class Tables:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._execute = connection.execute
+        self.write = connection.cursor().execute  # one cursor for all that gives no rows: a new one costs time
 
     # Reading
 
@@ -94,7 +95,7 @@ class Tables:
     def insert(self, order: InFlightOrder, attempt: Attempt | None) -> None:
         """An order that was not there, with its ids and fills. attempt: its first one."""
         state, undecided, crc, body = _columns(order)
-        self._execute(
+        self.write(
             "INSERT INTO orders VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 order.client_order_id,
@@ -110,7 +111,7 @@ class Tables:
             ),
         )
         if order.venue_client_id:
-            self._execute(
+            self.write(
                 "INSERT OR IGNORE INTO venue_ids VALUES (?, ?, ?, ?)",
                 (order.venue, order.account, order.venue_client_id, order.client_order_id),
             )
@@ -118,12 +119,12 @@ class Tables:
 
     def update(self, before: InFlightOrder, now: InFlightOrder, attempt: Attempt | None) -> None:
         """An order that has changed. attempt: the new one, if that is the change."""
-        self._execute(
+        self.write(
             "UPDATE orders SET state = ?, undecided = ?, crc = ?, body = ? WHERE client_order_id = ?",
             (*_columns(now), now.client_order_id),
         )
         if attempt is not None:
-            self._execute(
+            self.write(
                 "UPDATE orders SET submit_deadline_ns = ?, signer = ? WHERE client_order_id = ?",
                 (attempt.submit_deadline_ns, attempt.signer, now.client_order_id),
             )
@@ -132,7 +133,7 @@ class Tables:
         for fill in new_fills:
             was = known.get(fill.fill_id)
             if was is not None and was.exchange_order_id != fill.exchange_order_id:  # two contents, one of them counts
-                self._execute(
+                self.write(
                     "DELETE FROM fills WHERE exchange_order_id = ? AND fill_id = ? AND client_order_id = ?",
                     (was.exchange_order_id, was.fill_id, now.client_order_id),
                 )
@@ -140,15 +141,13 @@ class Tables:
 
     def _index(self, order: InFlightOrder, exchange_ids: Iterable[str], fills: Iterable[TradeUpdate]) -> None:
         for exchange_order_id in sorted(exchange_ids):
-            self._execute(
-                "INSERT OR IGNORE INTO exchange_ids VALUES (?, ?)", (exchange_order_id, order.client_order_id)
-            )
+            self.write("INSERT OR IGNORE INTO exchange_ids VALUES (?, ?)", (exchange_order_id, order.client_order_id))
         for fill in sorted(fills, key=lambda fill: fill.fill_id):
             self.put_fill(fill, order.client_order_id)
 
     def put_fill(self, fill: TradeUpdate, client_order_id: str | None) -> None:
         """A fill, once, however often and by whichever channel it is told."""
-        self._execute(
+        self.write(
             "INSERT INTO fills VALUES (NULL, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
             " client_order_id = ifnull(excluded.client_order_id, client_order_id),"
             " ts_ns = excluded.ts_ns, body = excluded.body",
@@ -157,12 +156,12 @@ class Tables:
 
     def put_orphan(self, news: News) -> None:
         """News about an order that is not known here; its fill counts all the same."""
-        self._execute("INSERT OR IGNORE INTO orphans VALUES (?)", (digest_of(news),))
+        self.write("INSERT OR IGNORE INTO orphans VALUES (?)", (digest_of(news),))
         if isinstance(news, TradeUpdate):
             self.put_fill(news, None)
 
     def put_nonce(self, signer: str, nonce: int) -> None:
-        self._execute("INSERT OR REPLACE INTO nonces VALUES (?, ?)", (signer, nonce))
+        self.write("INSERT OR REPLACE INTO nonces VALUES (?, ?)", (signer, nonce))
 
 
 def _columns(order: InFlightOrder) -> tuple[str, bool, int, bytes]:
