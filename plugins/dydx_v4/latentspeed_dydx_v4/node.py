@@ -1,0 +1,161 @@
+"""Questions to a node and the reading of its answers, without the weight of a protobuf runtime: commands that only read
+must not pay for it. Field numbers: v4-chain and cosmos-sdk, as the fact sheet of the protocol lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import msgspec
+
+from latentspeed_cli.errors import ProtocolError
+
+LATEST_BLOCK = "cosmos.base.tendermint.v1beta1.Service/GetLatestBlock"
+STATEFUL_ORDER = "dydxprotocol.clob.Query/StatefulOrder"
+LEVERAGE = "dydxprotocol.clob.Query/Leverage"
+AUTHENTICATORS = "dydxprotocol.accountplus.Query/GetAuthenticators"
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+Value: TypeAlias = int | bytes
+
+
+class StatefulOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """A long-term or conditional order in the chain's state. fill_amount: base quantums."""
+
+    fill_amount: int
+    is_triggered: bool
+
+
+class Authenticator(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account allows another key. config: a public key, a filter, or JSON of several authenticators."""
+
+    id: int
+    type: str
+    config: bytes
+
+
+# Questions
+
+
+def account_query(address: str) -> bytes:
+    """GetAuthenticatorsRequest."""
+    return _text(1, address)
+
+
+def subaccount_query(address: str, number: int) -> bytes:
+    """QueryLeverageRequest."""
+    return _text(1, address) + _whole(2, number)
+
+
+def stateful_order_query(address: str, number: int, client_id: int, order_flags: int, clob_pair_id: int) -> bytes:
+    """QueryStatefulOrderRequest."""
+    subaccount = _text(1, address) + _whole(2, number)
+    fixed = bytes((2 << 3 | _FIXED32,)) + client_id.to_bytes(4, "little") if client_id else b""
+    order_id = _message(1, subaccount) + fixed + _whole(3, order_flags) + _whole(4, clob_pair_id)
+    return _message(1, order_id)
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _whole(field: int, value: int) -> bytes:
+    return bytes((field << 3 | _VARINT,)) + _varint(value) if value else b""
+
+
+def _message(field: int, body: bytes) -> bytes:
+    return bytes((field << 3 | _BYTES,)) + _varint(len(body)) + body
+
+
+def _text(field: int, text: str) -> bytes:
+    return _message(field, text.encode()) if text else b""
+
+
+# Answers
+
+
+def latest_height(body: bytes) -> int:
+    """GetLatestBlockResponse: the last committed height. The newer member sdk_block wins, older nodes lack it."""
+    for block in (3, 2):
+        for found in _of(body, block):
+            for header in _of(found, 1):
+                for field, value in fields(header):
+                    if field == 3 and isinstance(value, int):
+                        return value
+    raise ProtocolError("the node's latest block has no height", payload=body)
+
+
+def stateful_order(body: bytes) -> StatefulOrder:
+    """QueryStatefulOrderResponse."""
+    numbers = {field: value for field, value in fields(body) if isinstance(value, int)}
+    return StatefulOrder(fill_amount=numbers.get(2, 0), is_triggered=bool(numbers.get(3, 0)))
+
+
+def leverages(body: bytes) -> dict[int, int]:
+    """QueryLeverageResponse: the initial margin fraction that was set, in ppm, by clob pair id."""
+    found = {}
+    for entry in _of(body, 1):
+        numbers = {field: value for field, value in fields(entry) if isinstance(value, int)}
+        found[numbers.get(1, 0)] = numbers.get(2, 0)
+    return found
+
+
+def authenticators(body: bytes) -> tuple[Authenticator, ...]:
+    """GetAuthenticatorsResponse."""
+    found = []
+    for entry in _of(body, 1):
+        members = dict(fields(entry))
+        kind, config, number = members.get(2, b""), members.get(3, b""), members.get(1, 0)
+        if not (isinstance(kind, bytes) and isinstance(config, bytes) and isinstance(number, int)):
+            raise ProtocolError("an authenticator makes no sense", payload=entry)
+        found.append(Authenticator(id=number, type=kind.decode("utf-8", "replace"), config=config))
+    return tuple(found)
+
+
+def _of(body: bytes, wanted: int) -> Iterator[bytes]:
+    for field, value in fields(body):
+        if field == wanted and isinstance(value, bytes):
+            yield value
+
+
+def fields(body: bytes) -> Iterator[tuple[int, Value]]:
+    """Field numbers and values of one message, in their order: numbers as int, everything else as bytes.
+
+    Raises ProtocolError when it is no message.
+    """
+    at = 0
+    while at < len(body):
+        tag, at = _read_varint(body, at)
+        field, kind = tag >> 3, tag & 7
+        if kind == _VARINT:
+            value, at = _read_varint(body, at)
+            yield field, value
+            continue
+        if kind == _BYTES:
+            length, at = _read_varint(body, at)
+        else:
+            length = {_FIXED64: 8, _FIXED32: 4}.get(kind, -1)
+        if field == 0 or length < 0 or at + length > len(body):
+            raise ProtocolError("an answer of the node is cut off or no message", payload=body)
+        piece = body[at : at + length]
+        at += length
+        yield field, piece if kind == _BYTES else int.from_bytes(piece, "little")
+
+
+def _read_varint(body: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(body):
+            break
+        byte = body[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ProtocolError("an answer of the node is cut off or no message", payload=body)
