@@ -1,4 +1,4 @@
-"""UserStreamTracker: private news into the ledger as it arrives, and what was missed fetched after every connect.
+"""UserStreamTracker: private news into the ledger as it arrives, and what was missed fetched after a connect or a gap.
 
 The order on every socket: all acknowledgements (CONNECTED, RECONNECTED), then open orders and fills since the last
 news minus an overlap, then BACKFILLED, then live. Fills are passed on once, whichever way they came.
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 MAX_SEEN_FILLS = 20_000
 MAX_SHOWN_ORDERS = 10_000
 PRIVATE = frozenset({Channel.ORDERS, Channel.FILLS, Channel.POSITIONS, Channel.BALANCES, Channel.EVENTS})
+_BACKFILLED_AFTER = frozenset({ControlKind.CONNECTED, ControlKind.RECONNECTED, ControlKind.GAP})
 _STATE_CHANNELS = (Channel.ORDERS, Channel.FILLS)
 
 
@@ -85,7 +86,7 @@ class UserStreamTracker:
             if item.kind in (ControlKind.STALE, ControlKind.CLOSED):
                 self.is_ready = False
             yield item
-            if item.kind in (ControlKind.CONNECTED, ControlKind.RECONNECTED):
+            if item.kind in _BACKFILLED_AFTER:
                 async for news in self._backfill():
                     yield news
         elif isinstance(item, SnapshotEnd):
