@@ -9,6 +9,7 @@ import typer
 from ..config import check_may_change
 from ..core.ids import check_client_order_id, new_client_order_id
 from ..core.in_flight_order import OrderIntent
+from ..core.pricing import is_price_expression
 from ..core.words import nearest
 from ..entropy import SystemEntropy
 from ..errors import Exit, UsageError
@@ -76,6 +77,8 @@ def place(
     call = of(ctx)
     target = _wait(wait)
     words = None
+    if amount is not None and price is None and is_price_expression(amount) and (amount_option or notional):
+        amount, price = None, amount  # with the size in an option, the argument after PAIR is the price
     if file is None:
         words = Words(
             side=_needed(side, "SIDE"),

@@ -73,6 +73,8 @@ class Reader:
 
     async def markets(self, *, fresh: bool = False) -> Markets:
         """Markets and rules, read once; up to ten minutes old from the cache unless `fresh`."""
+        if self._markets is not None and not fresh:
+            return self._markets
         async with self._markets_lock:
             if self._markets is None or fresh:
                 self._take(await self._read_markets(fresh=fresh))

@@ -13,18 +13,14 @@ class OrderType(enum.Enum):
     TAKE_PROFIT = "take-profit"
     TAKE_PROFIT_LIMIT = "take-profit-limit"
 
-    @property
-    def has_limit(self) -> bool:
-        """The user gives its price; the others take the market, within a slippage bound."""
-        return self in _WITH_LIMIT
+    has_limit: bool
+    """The user gives its price; the others take the market, within a slippage bound."""
+    has_trigger: bool
 
-    @property
-    def has_trigger(self) -> bool:
-        return self in _WITH_TRIGGER
-
-
-_WITH_LIMIT = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
-_WITH_TRIGGER = frozenset(OrderType) - {OrderType.LIMIT, OrderType.MARKET}
+    def __init__(self, word: str) -> None:
+        # Every order's path asks eight times, so each member knows.
+        self.has_limit = word.endswith("limit")
+        self.has_trigger = word not in ("limit", "market")
 
 
 class TradeType(enum.Enum):

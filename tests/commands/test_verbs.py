@@ -7,6 +7,7 @@ import io
 import json
 import threading
 import time
+from decimal import Decimal
 
 import pytest
 
@@ -56,6 +57,14 @@ def test_the_same_command_again_sends_once(terminal: Terminal, exchange: Exchang
     assert (first.json["replayed"], second.json["replayed"]) == (False, True)
     assert second.json["exchange_order_id"] == first.json["exchange_order_id"]
     assert exchange.sent() == sent
+
+
+def test_with_the_size_in_an_option_the_argument_is_the_price(terminal: Terminal) -> None:
+    ended = terminal.run(["place", "buy", "BTC-USD", "mid-1%", "--notional", "500", "--dry-run", "-o", "json"])
+    assert ended.code == 0, ended.err
+    assert ended.json["price_expression"] == "mid-1%"
+    assert Decimal("490") < Decimal(ended.json["amount"]) * Decimal(ended.json["price"]) <= Decimal("500")
+    assert terminal.run(["place", "buy", "BTC-USD", "80000", "--notional", "500"]).code == 2  # a size twice
 
 
 def test_a_rejection_has_its_record_and_its_error(terminal: Terminal) -> None:

@@ -213,6 +213,17 @@ async def test_what_was_missed_is_fetched_before_it_goes_on(rig: Rig) -> None:
     assert OrderState.FILLED in after
 
 
+async def test_what_an_unreadable_frame_may_have_held_is_fetched_at_once(rig: Rig) -> None:
+    await put(rig)
+    fill_unseen = execute(rig, "1", "0.3", told=False)
+    connector, _, _ = streaming(rig, CONNECTED, SNAPSHOT_OF_FILLS, fill_unseen, control(ControlKind.GAP))
+    told = kinds(await collect(connector, Channel.ORDERS, Channel.FILLS))
+    after = told[told.index(ControlKind.GAP) :]
+    assert after[0] is ControlKind.GAP
+    assert "f1" in after
+    assert after[-1] is ControlKind.BACKFILLED
+
+
 async def test_an_order_that_is_no_longer_listed_is_asked_for(rig: Rig) -> None:
     await put(rig)
 

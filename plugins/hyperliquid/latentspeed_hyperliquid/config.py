@@ -56,19 +56,3 @@ def parse_address(text: str) -> str:
         if digits != right:
             raise CredentialError("the checksum of the address is wrong", hint="copy the address again")
     return "0x" + lower
-
-
-def account_of(config: HyperliquidConfig) -> str | None:
-    """The address whose orders and positions are meant: the vault, else the account, else the key's own; or None.
-
-    Never an agent's address when an account is configured: the venue answers an agent's address with an empty account.
-    """
-    if config.vault is not None:
-        return parse_address(config.vault)
-    if config.account is not None:
-        return parse_address(config.account)
-    if config.key is not None:
-        from .auth import HyperliquidAuth  # the signer is paid for only when the address must be derived
-
-        return HyperliquidAuth(config).account
-    return None

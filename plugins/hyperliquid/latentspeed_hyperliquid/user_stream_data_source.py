@@ -14,7 +14,7 @@ from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
 
 from . import decode
-from .config import HyperliquidConfig, account_of
+from .config import HyperliquidConfig, parse_address
 from .payloads import Fill, LiquidationEvent, NonUserCancel, OrderRecord, UserEventData, UserFillsData
 from .streams import FrameSource, subscription
 from .web_utils import HyperliquidWebUtils
@@ -115,3 +115,19 @@ class HyperliquidUserStreamDataSource(FrameSource):
             venue_code=reason,
             evidence=Evidence(kind="venue_status", ts_ns=received_ns, detail=reason),
         )
+
+
+def account_of(config: HyperliquidConfig) -> str | None:
+    """The address whose orders and positions are meant: the vault, else the account, else the key's own; or None.
+
+    Never an agent's address when an account is configured: the venue answers an agent's address with an empty account.
+    """
+    if config.vault is not None:
+        return parse_address(config.vault)
+    if config.account is not None:
+        return parse_address(config.account)
+    if config.key is not None:
+        from .auth import HyperliquidAuth  # the signer is paid for only when the address must be derived
+
+        return HyperliquidAuth(config).account
+    return None

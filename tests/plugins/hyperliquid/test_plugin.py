@@ -9,7 +9,8 @@ from typing import Any
 import pluggy
 import pytest
 from latentspeed_hyperliquid import plugin
-from latentspeed_hyperliquid.config import HyperliquidConfig, account_of, parse_address
+from latentspeed_hyperliquid.config import HyperliquidConfig, parse_address
+from latentspeed_hyperliquid.user_stream_data_source import account_of
 
 from latentspeed_cli.connector.perpetual import PerpetualDerivativeBase
 from latentspeed_cli.core.symbols import SymbolMap
