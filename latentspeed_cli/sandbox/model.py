@@ -17,6 +17,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 
     seed fixes prices and background flow per tick. limits_factor multiplies the venue's rate limits; None means none.
     latency_s is added to every answer. block_ns: {venue: block interval}. flow: whether background flow runs.
+    indexer_lag_s: how far the indexer of a chain is behind its node.
     """
 
     name: str = "default"
@@ -27,12 +28,13 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         default_factory=lambda: {"hyperliquid": 70_000_000, "dydx_v4": 640_000_000}
     )
     flow: bool = True
+    indexer_lag_s: float = 0.2
 
 
 SCENARIOS: dict[str, Scenario] = {
     "default": Scenario(),
-    "venue": Scenario(name="venue", limits_factor=1, latency_s=0.2),
-    "bench": Scenario(name="bench", limits_factor=None, latency_s=0.0, flow=False),
+    "venue": Scenario(name="venue", limits_factor=1, latency_s=0.2, indexer_lag_s=0.35),
+    "bench": Scenario(name="bench", limits_factor=None, latency_s=0.0, flow=False, indexer_lag_s=0.0),
 }
 
 
