@@ -121,11 +121,11 @@ def report_of(row: OrderRow) -> tuple[Report, str | None]:
 
 
 def ended_as(row: OrderRow) -> tuple[Report, str | None]:
-    """How an order ended whose last word was BEST_EFFORT_CANCELED, once the chain is past its last block.
+    """How a short-term order ended that has no final status, once the chain is past its last block.
 
-    Expiry would have been told in words of its own, so what rested was cancelled.
+    What gossip called cancelled was cancelled, unless it says otherwise: expiry is told in words of its own.
     """
-    if cause_of(row) is None and row.time_in_force != "IOC":
+    if row.status == "BEST_EFFORT_CANCELED" and cause_of(row) is None and row.time_in_force != "IOC":
         return Report.CANCELLED, "canceled"
     return _removed(row)
 

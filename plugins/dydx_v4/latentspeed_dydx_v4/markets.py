@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from latentspeed_cli.connector.venue import Markets
-from latentspeed_cli.core.decimals import EXACT
+from latentspeed_cli.core.decimals import EXACT, plain
 from latentspeed_cli.core.symbols import Market, SymbolMap
 from latentspeed_cli.core.trading_rule import TradingRule
 from latentspeed_cli.errors import OrderRefused, ProtocolError
@@ -40,12 +40,12 @@ class DydxV4Market(Market, frozen=True, kw_only=True):
     @property
     def amount_step(self) -> Decimal:
         """Base units."""
-        return EXACT.scaleb(Decimal(self.step_base_quantums), self.atomic_resolution)
+        return _scaled(self.step_base_quantums, self.atomic_resolution)
 
     @property
     def price_tick(self) -> Decimal:
         """Quote per base."""
-        return EXACT.scaleb(Decimal(self.subticks_per_tick), self.price_exponent)
+        return _scaled(self.subticks_per_tick, self.price_exponent)
 
 
 def market(row: PerpetualMarket) -> DydxV4Market:
@@ -55,13 +55,13 @@ def market(row: PerpetualMarket) -> DydxV4Market:
         raise ProtocolError(f"the market {row.ticker!r} has no sensible grid or margin", payload=repr(row))
     if not (abs(row.atomic_resolution) <= 32 and abs(row.quantum_conversion_exponent) <= 32):
         raise ProtocolError(f"the market {row.ticker!r} has no sensible units", payload=repr(row))
-    step = EXACT.scaleb(Decimal(row.step_base_quantums), row.atomic_resolution)
+    step = _scaled(row.step_base_quantums, row.atomic_resolution)
     is_active = row.status == "ACTIVE"
     return DydxV4Market(
         trading_pair=row.ticker,
         symbol=row.ticker,
         asset_id=wire.count(row.clob_pair_id),
-        size_decimals=max(-_exponent(step), 0),
+        size_decimals=len(plain(step).partition(".")[2]),
         max_leverage=int(1 / initial),
         is_active=is_active,
         refusal=None if is_active else f"the venue does not trade this market now: it is {row.status}",
@@ -75,10 +75,9 @@ def market(row: PerpetualMarket) -> DydxV4Market:
     )
 
 
-def _exponent(value: Decimal) -> int:
-    exponent = value.normalize(EXACT).as_tuple().exponent
-    assert isinstance(exponent, int)  # it is finite
-    return exponent
+def _scaled(units: int, exponent: int) -> Decimal:
+    """units * 10^exponent, without superfluous zeros."""
+    return EXACT.scaleb(Decimal(units), exponent).normalize(EXACT)
 
 
 def trading_rule(found: DydxV4Market) -> TradingRule:

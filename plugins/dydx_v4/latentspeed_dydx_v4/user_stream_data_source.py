@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 SUBACCOUNTS = "v4_subaccounts"
 _CHANNELS = (Channel.ORDERS, Channel.FILLS, Channel.POSITIONS, Channel.BALANCES)
 MAX_ENDING = 10_000
+MAX_DOUBTFUL = 1_000
 # A block's own news may come a moment after its height.
 GRACE_BLOCKS = 2
 
@@ -123,7 +125,7 @@ class DydxV4UserStreamDataSource(FrameSource):
         first: ProtocolError | None = None
         kinds: list[Iterator[object]] = [
             decode.trade_updates(said.fills, self._symbols, received_ns),
-            each(said.orders, partial(self._order, received_ns)),
+            chain.from_iterable(each(said.orders, partial(self._orders, received_ns))),
         ]
         if Channel.POSITIONS in self._wanted:
             kinds.append(each(said.perpetual_positions, self._position))
@@ -131,9 +133,7 @@ class DydxV4UserStreamDataSource(FrameSource):
             kinds.append(each(said.asset_positions, self._balance))
         for items in kinds:
             try:
-                for item in items:
-                    if item is not None:
-                        yield item
+                yield from items
             except ProtocolError as error:
                 first = first or error
         if first is not None:
@@ -159,15 +159,16 @@ class DydxV4UserStreamDataSource(FrameSource):
             return msgspec.structs.replace(over, side=None, amount=None, price=None)  # old news takes nothing up
         return self._noted(row, received_ns)
 
-    def _order(self, received_ns: int, raw: msgspec.Raw) -> OrderUpdate | None:
+    def _orders(self, received_ns: int, raw: msgspec.Raw) -> tuple[OrderUpdate, ...]:
+        """What one row says, and what was held back about its order until this showed that it was so."""
         row: OrderRow = shape(raw, OrderRow)
         update = self._noted(row, received_ns)
-        self._doubtful.pop(row.id, None)
+        held = self._doubtful.pop(row.id, None)
         is_doubtful = row.status == "BEST_EFFORT_OPENED" and row.post_only and decode.is_short_term(row)
-        if is_doubtful and len(self._doubtful) < MAX_ENDING:
+        if is_doubtful and len(self._doubtful) < MAX_DOUBTFUL:
             self._doubtful[row.id] = update
-            return None
-        return update
+            return ()
+        return (update,) if held is None or _was_refused(row) else (held, update)
 
     def _noted(self, row: OrderRow, received_ns: int) -> OrderUpdate:
         """What a row says; and what it leaves open is kept until its last block is over."""
