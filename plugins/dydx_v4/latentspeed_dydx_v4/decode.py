@@ -20,6 +20,7 @@ from latentspeed_cli.core.types import Liquidity, TradeType
 from latentspeed_cli.errors import ProtocolError
 
 from . import identifiers
+from .constants import SHORT_TERM
 from .markets import DydxV4Market
 from .payloads import (
     AssetPosition,
@@ -38,7 +39,6 @@ from .payloads import (
 from .wire import NS_PER_MS, count, number, optional, shape, time_ns
 
 COLLATERAL = "USDC"
-SHORT_TERM_FLAGS = 0
 SIDES = {"BUY": TradeType.BUY, "SELL": TradeType.SELL}
 LIQUIDITIES = {"TAKER": Liquidity.TAKER, "MAKER": Liquidity.MAKER}
 # Resolutions of candles: our word, the venue's, and their length.
@@ -94,7 +94,7 @@ def cause_of(row: OrderRow) -> str | None:
 
 
 def is_short_term(row: OrderRow) -> bool:
-    return count(row.order_flags) == SHORT_TERM_FLAGS
+    return count(row.order_flags) == SHORT_TERM
 
 
 def report_of(row: OrderRow) -> tuple[Report, str | None]:

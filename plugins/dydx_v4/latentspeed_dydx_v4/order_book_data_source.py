@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,6 +12,7 @@ from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.errors import OrderRefused, ProtocolError
 
 from . import decode
+from .config import DydxV4Config
 from .payloads import (
     Book,
     CandleRow,
@@ -28,9 +28,6 @@ from .raw_book import RawBook
 from .streams import HEIGHTS, MARKETS, FrameSource, heights, key_of, subscription
 from .web_utils import DydxV4WebUtils
 from .wire import each, shape
-
-if TYPE_CHECKING:
-    from .config import DydxV4Config
 
 BOOKS, TRADES, CANDLES = "v4_orderbook", "v4_trades", "v4_candles"
 NS_PER_S = 1_000_000_000

@@ -24,6 +24,7 @@ from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report, TradeUpd
 from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError, TransportError
 
 from . import decode, identifiers, markets, node
+from .constants import CONDITIONAL, LONG_TERM, SHORT_TERM
 from .payloads import Book, Candles, Fill, Fills, Height, OrderRow, PerpetualMarkets, SubaccountReply, Trade, Trades
 from .raw_book import RawBook
 from .web_utils import DydxV4WebUtils, words
@@ -37,7 +38,6 @@ FIRST_FILLS_PAGE, FILLS_PAGE = 100, 1_000
 CANDLES_PAGE = 1_000
 TRADES_PAGE = 100
 MAX_PAGES = 20
-SHORT_TERM, CONDITIONAL, LONG_TERM = 0, 32, 64
 ORDER_FLAGS = (SHORT_TERM, LONG_TERM, CONDITIONAL)
 # A short-term order fills at most this many blocks before its last one, replacements included.
 SHORT_TERM_BLOCKS = 200

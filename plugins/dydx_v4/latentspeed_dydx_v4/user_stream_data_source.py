@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,13 +15,11 @@ from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
 
 from . import decode
+from .config import DydxV4Config, account_of
 from .payloads import AssetPosition, OrderRow, PerpetualPosition, SubaccountNews
 from .streams import FrameSource, heights, subscription
 from .web_utils import DydxV4WebUtils
 from .wire import count, each, shape
-
-if TYPE_CHECKING:
-    from .config import DydxV4Config
 
 SUBACCOUNTS = "v4_subaccounts"
 _CHANNELS = (Channel.ORDERS, Channel.FILLS, Channel.POSITIONS, Channel.BALANCES)
@@ -42,8 +39,6 @@ class DydxV4UserStreamDataSource(FrameSource):
 
     def __init__(self, config: DydxV4Config, symbols: SymbolMap) -> None:
         super().__init__()
-        from .config import account_of  # it may have to derive the address from a key
-
         address = account_of(config)
         if address is None:
             raise CredentialError(

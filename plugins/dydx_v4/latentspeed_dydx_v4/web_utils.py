@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from latentspeed_cli.core.flow import Reply, Request
@@ -14,11 +13,9 @@ from latentspeed_cli.errors import (
     ReplyLost,
 )
 
+from .config import DydxV4Config
 from .payloads import Errors
 from .wire import NS_PER_MS, shape
-
-if TYPE_CHECKING:
-    from .config import DydxV4Config
 
 # Indexer, and a node that takes transactions. The sandbox's addresses are handed in by whoever started it; these are
 # the ones of a chain of one's own, as the venue's repository starts it.

@@ -103,12 +103,12 @@ def test_a_removal_that_carries_little_more_than_ids() -> None:
     )
     update = told(status="CANCELED", removalReason=reason("EXPIRED"), clientMetadata=..., **changes)
     assert (update.report, update.trading_pair, update.venue_client_id) == (R.EXPIRED, "ETH-USD", None)
-    assert update.amount is update.side is update.venue_filled_amount is None
+    assert [update.amount, update.side, update.venue_filled_amount] == [None, None, None]
 
 
 def test_a_note_says_of_no_order_what_it_is() -> None:
     update = told(status="BEST_EFFORT_CANCELED")
-    assert update.side is update.amount is update.price is None
+    assert [update.side, update.amount, update.price] == [None, None, None]
 
 
 def test_the_market_by_its_number_where_no_name_is_given() -> None:
@@ -255,7 +255,7 @@ def test_a_final_state_of_the_chain_outlives_all_gossip(rows: list[tuple[dict[st
 
 def test_neither_a_status_nor_a_sum_makes_a_fill() -> None:
     facts = learn(Facts(), told(status="FILLED", totalFilled="0.003"))
-    assert (facts.executed, facts.venue_filled) == (0, AMOUNT)
+    assert (facts.executed, facts.venue_filled) == (Decimal(0), AMOUNT)
 
 
 # Fills
@@ -349,7 +349,7 @@ def position(**changes: Any) -> PerpetualPosition:
 def test_a_short_is_negative_and_its_value_is_not() -> None:
     short = decode.position(position(unrealizedPnl="50"), SYMBOLS)
     assert (short.amount, short.position_value, short.margin) == (Decimal("-0.5"), Decimal(1500), "cross")
-    assert (short.leverage, short.margin_used) == (20, Decimal(75))
+    assert (short.leverage, short.margin_used) == (Decimal(20), Decimal(75))
     assert decode.position(position(size="0.5", unrealizedPnl="50"), SYMBOLS) == short
     # Without a profit, as in a frame about a fill, the oracle price of the market list serves.
     assert decode.position(position(), SYMBOLS).position_value == Decimal("0.5") * 3000

@@ -545,7 +545,7 @@ def test_a_post_only_order_rests_once_a_block_has_passed_or_more_is_said() -> No
 def test_what_is_not_asked_for_is_not_told() -> None:
     position = {"market": "ETH-USD", "status": "OPEN", "side": "LONG", "size": "1", "entryPrice": "3000"}
     asset = {"symbol": "USDC", "side": "SHORT", "size": "5", "assetId": "0", "subaccountNumber": 0}
-    more = {"perpetualPositions": [{**position, "unrealizedPnl": "1"}], "assetPositions": [asset]}
+    more: dict[str, Any] = {"perpetualPositions": [{**position, "unrealizedPnl": "1"}], "assetPositions": [asset]}
     assert news(private_line(), **more) == []
     found_position, found_balance = news(private_line(Channel.POSITIONS, Channel.BALANCES), **more)
     assert isinstance(found_position, Position)

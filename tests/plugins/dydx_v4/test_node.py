@@ -1,0 +1,64 @@
+"""Questions to a node and its answers, against the protobuf runtime where it has the messages."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from latentspeed_dydx_v4 import node
+
+from latentspeed_cli.errors import ProtocolError
+
+query: Any = importlib.import_module("cosmpy.protos.cosmos.base.tendermint.v1beta1.query_pb2")
+
+
+@pytest.mark.parametrize("height", [1, 127, 128, 66_624_132, 2**62])
+def test_the_latest_block(height: int) -> None:
+    answer = query.GetLatestBlockResponse()
+    answer.block.header.chain_id = "dydx-testnet-4"
+    answer.block.header.height = height
+    answer.block.header.time.seconds = 1_765_210_316
+    answer.block.data.txs.append(b"\x00" * 300)
+    assert node.latest_height(answer.SerializeToString()) == height
+
+
+def test_a_newer_node_says_it_in_another_member() -> None:
+    header = b"\x12\x04dydx" + b"\x18\x05"
+    block = b"\x0a" + bytes((len(header),)) + header
+    assert node.latest_height(b"\x1a" + bytes((len(block),)) + block) == 5
+
+
+@pytest.mark.parametrize("body", [b"", b"\x12\x00", b"\xff", b"\x12\x05\x00", b"\x0b\x0c", b"\x80" * 11, b"<html>"])
+def test_answers_without_sense(body: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        node.latest_height(body)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    for read in (node.latest_height, node.stateful_order, node.leverages, node.authenticators):
+        try:
+            read(body)
+        except ProtocolError:
+            continue
+
+
+def test_authenticators() -> None:
+    first = b"\x08\xc6\x07\x12\x15SignatureVerification\x1a\x02\x02\xc6"
+    second = b"\x12\x05AllOf"
+    body = b"".join(b"\x0a" + bytes((len(one),)) + one for one in (first, second))
+    found = node.authenticators(body)
+    assert [(one.id, one.type, one.config) for one in found] == [
+        (966, "SignatureVerification", b"\x02\xc6"),
+        (0, "AllOf", b""),
+    ]
+
+
+def test_questions_leave_out_what_is_zero() -> None:
+    assert node.account_query("dydx1x") == b"\x0a\x06dydx1x"
+    assert node.subaccount_query("dydx1x", 0) == b"\x0a\x06dydx1x"
+    assert node.subaccount_query("dydx1x", 128) == b"\x0a\x06dydx1x\x10\x80\x01"
+    assert node.stateful_order_query("d", 0, 0, 64, 0) == b"\x0a\x07\x0a\x03\x0a\x01d\x18\x40"
