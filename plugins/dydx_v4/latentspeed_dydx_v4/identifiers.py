@@ -6,7 +6,9 @@ Source: indexer source, package postgres, stores' uuid functions; equal for all 
 from __future__ import annotations
 
 import hashlib
+import re
 
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
 _NAMESPACE = bytes.fromhex("0f9da948a6fb4c459edc4685c3f3317d")
 
 
@@ -26,6 +28,11 @@ def subaccount_id(address: str, number: int) -> str:
 def order_id(subaccount: str, client_id: int, clob_pair_id: int, order_flags: int) -> str:
     """subaccount: its id. order_flags: 0 short-term, 32 conditional, 64 long-term, 128 twap."""
     return _uuid5(f"{subaccount}-{client_id}-{clob_pair_id}-{order_flags}")
+
+
+def is_order_id(text: str) -> bool:
+    """Whether it has the look of one."""
+    return _UUID.fullmatch(text) is not None
 
 
 def fill_id(event_id: str, liquidity: str) -> str:

@@ -67,6 +67,9 @@ class DydxV4Reads(VenueFlows):
         """The last block in which a short-term order can be filled, or None."""
         return None
 
+    def is_exchange_order_id(self, text: str) -> bool:
+        return identifiers.is_order_id(text)
+
     # Public data
 
     def markets_flow(self) -> Flow[Markets]:

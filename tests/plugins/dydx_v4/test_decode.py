@@ -319,6 +319,12 @@ def test_ids_of_the_indexer() -> None:
     assert identifiers.order_id(SUBACCOUNT_ID, 2043599281, 1, 0) == ORDER_ID
 
 
+def test_the_look_of_an_order_id() -> None:
+    assert identifiers.is_order_id(ORDER_ID)
+    for text in ("123", "a" * 32, ORDER_ID.upper(), ORDER_ID[:-1], ORDER_ID + "\n", ORDER_ID.replace("5ec7", "4ec7")):
+        assert not identifiers.is_order_id(text)
+
+
 @pytest.mark.parametrize("text", ["", "1", "-1", "1-", "1-x", "1-2-3", "\u0661-2", "99999999999-1"])
 def test_what_is_no_twin(text: str) -> None:
     assert identifiers.client_ids(text) is None
