@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -53,7 +52,6 @@ class Chain:
         self.hold_blocks = 0
         self.forced: list[Refused] = []
         self.at_height_zero = 0
-        self.on_commit: Callable[[Committed], None] = lambda committed: None
         self._seen: dict[str, None] = {}
 
     # ---- the mempool -----------------------------------------------------------------------------

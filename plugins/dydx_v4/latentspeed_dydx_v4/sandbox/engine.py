@@ -243,7 +243,7 @@ def move_to(world: World, market: Market, touch: Touch) -> None:
 
 
 def _sweep(world: World, market: Market, touch: Touch) -> None:
-    """Background takers hit the user orders that the path has crossed: by a level's size, or wholly once well beyond."""
+    """Background takers hit user orders that the path has crossed: by a level's size, wholly once well beyond."""
     beyond = SWEEP_TICKS * market.spec.tick
     mine = [world.by_book_id[book_id] for book_id in market.resting]
     crossed = [

@@ -33,13 +33,9 @@ def usdc(value: int) -> str:
 
 
 def text(value: Decimal) -> str:
-    """A Decimal as the indexer writes it: at most 20 decimals, no exponent, no superfluous zeros."""
-    with localcontext(_CONTEXT):
-        exponent = value.as_tuple().exponent
-        if isinstance(exponent, int) and exponent < -20:
-            value = value.quantize(_TWENTY, rounding=ROUND_HALF_UP)
-        shown = format(value.normalize(), "f")
-    return "0" if shown in ("-0", "0") else shown
+    """A Decimal as the indexer writes it: no exponent, no superfluous zeros."""
+    shown = format(value.normalize(_CONTEXT), "f")
+    return "0" if shown == "-0" else shown
 
 
 def decimal(value: int, exponent: int) -> Decimal:

@@ -55,7 +55,7 @@ def place(world: World, order: Order) -> None:
         if order.left:
             world.put("short", order)
         return
-    world.tell(Removed(copy.copy(order), order.key, reason, order.filled), extra_ns=1)
+    world.tell(Removed(copy.copy(order), order.key, reason, order.filled))
     if reason == engine.POST_ONLY_CROSSES:
         raise clob(2003)
     if reason == engine.VIOLATES_ISOLATED:

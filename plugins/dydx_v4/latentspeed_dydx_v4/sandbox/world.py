@@ -20,6 +20,7 @@ from .accounts import ADDRESSES
 from .market import Market
 from .state import (
     Account,
+    Block,
     Counters,
     FillRecord,
     Gone,
@@ -70,6 +71,9 @@ class World:
         self.block_ns = scenario.block_ns["dydx_v4"]
         self.now_ns = 0
         self.lag_ns = int(scenario.indexer_lag_s * 1e9)
+        self.late_ns = 0
+        self.drop_offchain = False
+        self.double_offchain = False
         self.counters = Counters()
         self.accounts: dict[str, Account] = {}
         self.subaccounts: dict[str, Subaccount] = {}
@@ -148,6 +152,7 @@ class World:
     def open_account(self, address: str) -> Account:
         account = self.accounts[address] = Account(address=address, number=self.counters.account)
         self.counters.account += 1
+        self.touch("counters", "0", self.counters)
         self.touch("account", address, account)
         return account
 
@@ -178,7 +183,14 @@ class World:
 
     def next_book_id(self) -> int:
         self.counters.book_id += 1
+        self.touch("counters", "0", self.counters)
         return self.counters.book_id
+
+    def next_row(self) -> int:
+        """The number of the indexer's next row."""
+        self.counters.row += 1
+        self.touch("counters", "0", self.counters)
+        return self.counters.row
 
     def put(self, kind: str, order: Order) -> None:
         """Keep an order as "short", "stateful" or "uncommitted"."""
@@ -230,6 +242,7 @@ class World:
 
     def next_match(self) -> int:
         self.counters.match += 1
+        self.touch("counters", "0", self.counters)
         return self.counters.match
 
     def remove_later(self, order: Order, reason: str) -> None:
@@ -254,12 +267,18 @@ class World:
 
     # ---- news ------------------------------------------------------------------------------------
 
-    def tell(self, news: News, *, extra_ns: int = 0) -> None:
-        """Send news to the indexer; it learns of it after the lag."""
-        self.counters.news += 1
-        pending = Pending(self.counters.news, self.now_ns + self.lag_ns + extra_ns, news)
-        self.pending.append(pending)
-        self.touch("pending", str(pending.number), pending)
+    def tell(self, news: News) -> None:
+        """Send news to the indexer; it learns of it after the lag. Off-chain news can be late, lost or doubled."""
+        offchain = not isinstance(news, Block)
+        if offchain and self.drop_offchain:
+            return
+        due_ns = self.now_ns + self.lag_ns + (self.late_ns if offchain else 0)
+        for _ in range(2 if offchain and self.double_offchain else 1):
+            self.counters.news += 1
+            pending = Pending(self.counters.news, due_ns, news)
+            self.pending.append(pending)
+            self.touch("pending", str(pending.number), pending)
+        self.touch("counters", "0", self.counters)
 
     def take_news(self) -> list[News]:
         """News that has arrived, in order of arrival."""
@@ -283,6 +302,7 @@ class World:
 
     def enqueue(self, waiting: Waiting) -> None:
         self.mempool.append(waiting)
+        self.touch("counters", "0", self.counters)
         self.touch("waiting", str(waiting.number), waiting)
 
     def dequeue(self, waiting: Waiting) -> None:
