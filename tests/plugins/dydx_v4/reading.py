@@ -15,11 +15,15 @@ from latentspeed_dydx_v4.config import DydxV4Config
 from latentspeed_dydx_v4.markets import markets, rows
 from latentspeed_dydx_v4.order_book_data_source import DydxV4OrderBookDataSource
 from latentspeed_dydx_v4.payloads import PerpetualMarkets
+from latentspeed_dydx_v4.reads import DydxV4Reads
 from latentspeed_dydx_v4.user_stream_data_source import DydxV4UserStreamDataSource
+from latentspeed_dydx_v4.web_utils import DydxV4WebUtils
 
-from latentspeed_cli.core.flow import Reply, Request
-from latentspeed_cli.core.in_flight_order import InFlightOrder
+from latentspeed_cli.connector.venue import FenceVerdict
+from latentspeed_cli.core.flow import Flow, Reply, Request
+from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
 from latentspeed_cli.core.order_state import Facts
+from latentspeed_cli.core.reports import OrderUpdate
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.core.types import OrderType, TradeType
 
@@ -78,12 +82,53 @@ def config(**changes: Any) -> DydxV4Config:
     return DydxV4Config(**{"network": "testnet", "account": ADDRESS, **changes})
 
 
-def public(symbols: SymbolMap = SYMBOLS, **more: Any) -> DydxV4OrderBookDataSource:
-    return DydxV4OrderBookDataSource(config(), symbols, **more)
+def public(symbols: SymbolMap = SYMBOLS, candle_interval: str = "1m", **changes: Any) -> DydxV4OrderBookDataSource:
+    return DydxV4OrderBookDataSource(config(**changes), symbols, candle_interval=candle_interval)
 
 
 def private(symbols: SymbolMap = SYMBOLS, **changes: Any) -> DydxV4UserStreamDataSource:
     return DydxV4UserStreamDataSource(config(**changes), symbols)
+
+
+class Flows(DydxV4Reads):
+    """The reads, and nothing to change anything with."""
+
+    auth = None
+
+    def __init__(self, *, flags: int | None = None, last_block: int | None = None, **settings: Any) -> None:
+        made = config(**settings)
+        self.web_utils = DydxV4WebUtils(made)
+        self.account = made.account
+        self.subaccount = made.subaccount
+        self.symbols = SYMBOLS
+        self._flags, self._last = flags, last_block
+
+    def order_flags_of(self, order: InFlightOrder) -> int | None:
+        return self._flags
+
+    def last_block_of(self, order: InFlightOrder) -> int | None:
+        return self._last
+
+    def venue_client_id(self, client_order_id: str, *, network: str, account: str) -> str:
+        raise NotImplementedError
+
+    def check_supported(self, intent: OrderIntent) -> None:
+        raise NotImplementedError
+
+    def identity_flow(self) -> Flow[None]:
+        raise NotImplementedError
+
+    def place_flow(self, order: InFlightOrder) -> Flow[OrderUpdate]:
+        raise NotImplementedError
+
+    def cancel_flow(self, order: InFlightOrder, *, nonce: int, attempt: int) -> Flow[OrderUpdate]:
+        raise NotImplementedError
+
+    def fence_flow(self, order: InFlightOrder) -> Flow[FenceVerdict]:
+        raise NotImplementedError
+
+    def leverage_flow(self, trading_pair: str, leverage: int, *, cross: bool, nonce: int) -> Flow[None]:
+        raise NotImplementedError
 
 
 def recordings_folder() -> Path:

@@ -9,13 +9,9 @@ import msgspec
 import pytest
 from latentspeed_dydx_v4 import decode, identifiers
 from latentspeed_dydx_v4.payloads import OrderRow
-from latentspeed_dydx_v4.reads import DydxV4Reads
-from latentspeed_dydx_v4.web_utils import DydxV4WebUtils
 from latentspeed_dydx_v4.wire import iso
 
-from latentspeed_cli.connector.venue import FenceVerdict
-from latentspeed_cli.core.flow import Flow
-from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
+from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.order_state import Facts
 from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report
 from latentspeed_cli.core.types import TimeInForce
@@ -39,7 +35,7 @@ from .reading import (
     RECEIVED_NS,
     SUBACCOUNT_ID,
     SYMBOLS,
-    config,
+    Flows,
     fill_row,
     market_row,
     order,
@@ -54,47 +50,6 @@ ACCOUNT = f"address={ADDRESS}&subaccountNumber=0"
 ORDER = f"GET {BASE}/orders/{ORDER_ID}"
 HEIGHT = f"GET {BASE}/height"
 LATEST = f"GRPC {NODE}/cosmos.base.tendermint.v1beta1.Service/GetLatestBlock"
-
-
-class Flows(DydxV4Reads):
-    """The reads, and nothing to change anything with."""
-
-    auth = None
-
-    def __init__(self, *, flags: int | None = None, last_block: int | None = None, **settings: Any) -> None:
-        made = config(**settings)
-        self.web_utils = DydxV4WebUtils(made)
-        self.account = made.account
-        self.subaccount = made.subaccount
-        self.symbols = SYMBOLS
-        self._flags, self._last = flags, last_block
-
-    def order_flags_of(self, order: InFlightOrder) -> int | None:
-        return self._flags
-
-    def last_block_of(self, order: InFlightOrder) -> int | None:
-        return self._last
-
-    def venue_client_id(self, client_order_id: str, *, network: str, account: str) -> str:
-        raise NotImplementedError
-
-    def check_supported(self, intent: OrderIntent) -> None:
-        raise NotImplementedError
-
-    def identity_flow(self) -> Flow[None]:
-        raise NotImplementedError
-
-    def place_flow(self, order: InFlightOrder) -> Flow[OrderUpdate]:
-        raise NotImplementedError
-
-    def cancel_flow(self, order: InFlightOrder, *, nonce: int, attempt: int) -> Flow[OrderUpdate]:
-        raise NotImplementedError
-
-    def fence_flow(self, order: InFlightOrder) -> Flow[FenceVerdict]:
-        raise NotImplementedError
-
-    def leverage_flow(self, trading_pair: str, leverage: int, *, cross: bool, nonce: int) -> Flow[None]:
-        raise NotImplementedError
 
 
 @pytest.fixture
