@@ -11,11 +11,14 @@ import msgspec
 
 from latentspeed_cli.errors import ProtocolError
 
+from .protowire import data, fixed32, message, number
+
 LATEST_BLOCK = "cosmos.base.tendermint.v1beta1.Service/GetLatestBlock"
 STATEFUL_ORDER = "dydxprotocol.clob.Query/StatefulOrder"
 LEVERAGE = "dydxprotocol.clob.Query/Leverage"
 AUTHENTICATORS = "dydxprotocol.accountplus.Query/GetAuthenticators"
 
+MAX_NESTING = 8
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 Value: TypeAlias = int | bytes
 
@@ -39,42 +42,19 @@ class Authenticator(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def account_query(address: str) -> bytes:
-    """GetAuthenticatorsRequest."""
-    return _text(1, address)
+    """GetAuthenticatorsRequest, QueryAccountRequest."""
+    return data(1, address.encode())
 
 
-def subaccount_query(address: str, number: int) -> bytes:
+def subaccount_query(address: str, subaccount: int) -> bytes:
     """QueryLeverageRequest."""
-    return _text(1, address) + _whole(2, number)
+    return data(1, address.encode()) + number(2, subaccount)
 
 
-def stateful_order_query(address: str, number: int, client_id: int, order_flags: int, clob_pair_id: int) -> bytes:
+def stateful_order_query(address: str, subaccount: int, client_id: int, order_flags: int, clob_pair_id: int) -> bytes:
     """QueryStatefulOrderRequest."""
-    subaccount = _text(1, address) + _whole(2, number)
-    fixed = bytes((2 << 3 | _FIXED32,)) + client_id.to_bytes(4, "little") if client_id else b""
-    order_id = _message(1, subaccount) + fixed + _whole(3, order_flags) + _whole(4, clob_pair_id)
-    return _message(1, order_id)
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _whole(field: int, value: int) -> bytes:
-    return bytes((field << 3 | _VARINT,)) + _varint(value) if value else b""
-
-
-def _message(field: int, body: bytes) -> bytes:
-    return bytes((field << 3 | _BYTES,)) + _varint(len(body)) + body
-
-
-def _text(field: int, text: str) -> bytes:
-    return _message(field, text.encode()) if text else b""
+    owner = message(1, subaccount_query(address, subaccount))
+    return message(1, owner + fixed32(2, client_id) + number(3, order_flags) + number(4, clob_pair_id))
 
 
 # Answers
@@ -111,11 +91,37 @@ def authenticators(body: bytes) -> tuple[Authenticator, ...]:
     found = []
     for entry in _of(body, 1):
         members = dict(fields(entry))
-        kind, config, number = members.get(2, b""), members.get(3, b""), members.get(1, 0)
-        if not (isinstance(kind, bytes) and isinstance(config, bytes) and isinstance(number, int)):
+        kind, config, id_ = members.get(2, b""), members.get(3, b""), members.get(1, 0)
+        if not (isinstance(kind, bytes) and isinstance(config, bytes) and isinstance(id_, int)):
             raise ProtocolError("an authenticator makes no sense", payload=entry)
-        found.append(Authenticator(id=number, type=kind.decode("utf-8", "replace"), config=config))
+        found.append(Authenticator(id=id_, type=kind.decode("utf-8", "replace"), config=config))
     return tuple(found)
+
+
+def allows(found: Authenticator, public_key: bytes) -> bool:
+    """Whether an authenticator lets a key sign: filters may narrow for what, and are the chain's to apply."""
+    return _allows(found.type, found.config, public_key, 0)
+
+
+class _Part(msgspec.Struct, frozen=True):
+    """A member of AllOf or AnyOf; its config travels as base64."""
+
+    type: str
+    config: bytes
+
+
+def _allows(kind: str, config: bytes, public_key: bytes, depth: int) -> bool:
+    if kind == "SignatureVerification":
+        return config == public_key
+    if kind not in ("AllOf", "AnyOf") or depth > MAX_NESTING:
+        return False
+    try:
+        parts = msgspec.json.decode(config, type=list[_Part])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    signing = [part for part in parts if part.type in ("SignatureVerification", "AllOf", "AnyOf")]
+    said = [_allows(part.type, part.config, public_key, depth + 1) for part in signing]
+    return any(said) and (kind == "AnyOf" or all(said))
 
 
 def _of(body: bytes, wanted: int) -> Iterator[bytes]:

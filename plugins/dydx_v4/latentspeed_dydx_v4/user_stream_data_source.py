@@ -166,14 +166,18 @@ class DydxV4UserStreamDataSource(FrameSource):
         return (update,) if held is None or _was_refused(row) else (held, update)
 
     def _noted(self, row: OrderRow, received_ns: int) -> OrderUpdate:
-        """What a row says; and what it leaves open is kept until its last block is over."""
-        if row.status == "BEST_EFFORT_CANCELED" and _last_block(row) is not None and not _was_refused(row):
+        """What a row says. What it leaves open is kept until its last block is over, or the chain has said how it ended.
+
+        News that it rests does not count then: gossip may be late.
+        """
+        update = decode.order_update(row, self._symbols, received_ns)
+        if update.evidence is not None:
+            self._ending.pop(row.id, None)
+        elif update.reason == decode.ENDING and _last_block(row) is not None and not _was_refused(row):
             if len(self._ending) >= MAX_ENDING:
                 del self._ending[next(iter(self._ending))]
             self._ending[row.id] = row
-        else:
-            self._ending.pop(row.id, None)
-        return decode.order_update(row, self._symbols, received_ns)
+        return update
 
     def block(self, height: int, received_ns: int) -> Iterator[OrderUpdate]:
         doubtful, self._doubtful = self._doubtful, {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
+import json
 from typing import Any
 
 import pytest
@@ -62,3 +64,44 @@ def test_questions_leave_out_what_is_zero() -> None:
     assert node.subaccount_query("dydx1x", 0) == b"\x0a\x06dydx1x"
     assert node.subaccount_query("dydx1x", 128) == b"\x0a\x06dydx1x\x10\x80\x01"
     assert node.stateful_order_query("d", 0, 0, 64, 0) == b"\x0a\x07\x0a\x03\x0a\x01d\x18\x40"
+
+
+KEY, OTHER = b"\x02" + b"k" * 32, b"\x03" + b"o" * 32
+
+
+def nested(kind: str, *parts: tuple[str, bytes]) -> tuple[str, bytes]:
+    rows = [{"type": name, "config": base64.b64encode(config).decode()} for name, config in parts]
+    return kind, json.dumps(rows).encode()
+
+
+MINE, FOREIGN = ("SignatureVerification", KEY), ("SignatureVerification", OTHER)
+FILTER = ("MessageFilter", b"/dydxprotocol.clob.MsgPlaceOrder")
+
+
+@pytest.mark.parametrize(
+    ("authenticator", "allowed"),
+    [
+        (MINE, True),
+        (FOREIGN, False),
+        (FILTER, False),
+        (nested("AllOf", MINE, FILTER), True),
+        (nested("AllOf", FOREIGN, FILTER), False),
+        (nested("AllOf", MINE, FOREIGN), False),
+        (nested("AnyOf", MINE, FOREIGN), True),
+        (nested("AllOf", FILTER, nested("AnyOf", FOREIGN, MINE)), True),
+        (nested("AllOf"), False),
+        (("AllOf", b"{"), False),
+        (("AllOf", b"\xff"), False),
+        (("Something", KEY), False),
+    ],
+)
+def test_who_may_sign(authenticator: tuple[str, bytes], allowed: bool) -> None:
+    kind, config = authenticator
+    assert node.allows(node.Authenticator(id=1, type=kind, config=config), KEY) is allowed
+
+
+def test_authenticators_in_one_another_without_end_allow_nothing() -> None:
+    found = MINE
+    for _ in range(20):
+        found = nested("AnyOf", found)
+    assert not node.allows(node.Authenticator(id=1, type=found[0], config=found[1]), KEY)

@@ -508,6 +508,22 @@ def test_what_the_chain_says_ends_the_wait(status: str) -> None:
     assert line.block(1002) == []
 
 
+def test_gossip_that_comes_late_does_not_end_the_wait() -> None:
+    line = private_line()
+    news(line, order_row(status="BEST_EFFORT_CANCELED", timeInForce="IOC"))
+    news(line, order_row(status="BEST_EFFORT_OPENED", timeInForce="IOC", totalFilled=...))
+    assert reports(line.block(1002)) == [(Report.EXPIRED, None)]
+
+
+def test_a_replaced_order_goes_on() -> None:
+    line = private_line()
+    reason = "ORDER_REMOVAL_REASON_REPLACED"
+    assert reports(news(line, order_row(status="BEST_EFFORT_CANCELED", removalReason=reason))) == [
+        (Report.NOTE, "replaced")
+    ]
+    assert line.block(1002) == []
+
+
 def test_a_gap_or_a_new_connection_ends_the_wait() -> None:
     """What happened meanwhile may include the fill; whoever reads this asks for it."""
     line = private_line()
