@@ -166,7 +166,7 @@ class DydxV4UserStreamDataSource(FrameSource):
         return (update,) if held is None or _was_refused(row) else (held, update)
 
     def _noted(self, row: OrderRow, received_ns: int) -> OrderUpdate:
-        """What a row says. What it leaves open is kept until its last block is over, or the chain has said how it ended.
+        """What a row says; what it leaves open is kept until its last block is over, or the chain says how it ended.
 
         News that it rests does not count then: gossip may be late.
         """
