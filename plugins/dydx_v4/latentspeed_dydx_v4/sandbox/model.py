@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from latentspeed_cli.sandbox.model import Close, HttpRequest, HttpResponse, SandboxAccount, Scenario, Send, StoredRow
+from latentspeed_cli.sandbox.model import (
+    Close,
+    HttpRequest,
+    HttpResponse,
+    Ping,
+    SandboxAccount,
+    Scenario,
+    Send,
+    StoredRow,
+)
 
 from . import control, engine
 from .accounts import ADDRESSES, MNEMONICS, PRIVATE_KEYS
@@ -23,7 +32,7 @@ CATCH_UP = 50
 
 
 class DydxModel:
-    """Implements latentspeed_cli.sandbox.model.VenueModel, with the gRPC services of a node."""
+    """Implements latentspeed_cli.sandbox.model.GrpcModel."""
 
     name = "dydx_v4"
     http_paths = ("/v4/",)
@@ -68,7 +77,7 @@ class DydxModel:
     def changed_rows(self) -> list[StoredRow]:
         return self.world.changed_rows()
 
-    def outbox(self) -> list[Send | Close]:
+    def outbox(self) -> list[Send | Close | Ping]:
         out, self.sockets.outbox = self.sockets.outbox, []
         return out
 
@@ -107,6 +116,10 @@ class DydxModel:
         self.world.now_ns = now_ns
         self.sockets.close(connection)
 
+    def ws_pong(self, connection: int, now_ns: int) -> None:
+        self.world.now_ns = now_ns
+        self.sockets.pong(connection)
+
     # ---- time ------------------------------------------------------------------------------------
 
     def tick(self, now_ns: int) -> int:
@@ -120,7 +133,7 @@ class DydxModel:
         self._news()
         self.feeds.run()
         self.sockets.flush_batches()
-        return self._due()
+        return self._due(self.sockets.keep_alive())
 
     def _blocks(self) -> None:
         """Make the blocks that are due; a long gap is bridged by one block of a much greater height."""
@@ -145,15 +158,12 @@ class DydxModel:
             for update in self.indexer.apply(news):
                 self.sockets.publish_account(update)
 
-    def _due(self) -> int:
+    def _due(self, ping_ns: int | None) -> int:
         world = self.world
         due = [world.counters.block_time_ns + world.block_ns] if not self.chain.halted else [world.now_ns + 500_000_000]
         due += [item.due_ns for item in world.pending]
-        if self.feeds.due_ns is not None:
-            due.append(self.feeds.due_ns)
-        if self.sockets.next_batch_ns:
-            due.append(self.sockets.next_batch_ns)
-        return min(due)
+        more = (self.feeds.due_ns, self.sockets.next_batch_ns or None, ping_ns)
+        return min([*due, *(time for time in more if time is not None)])
 
     # ---- control ---------------------------------------------------------------------------------
 

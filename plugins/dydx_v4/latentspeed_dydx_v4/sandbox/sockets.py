@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from latentspeed_cli.sandbox.model import Close, Send
+from latentspeed_cli.sandbox.model import Close, Ping, Send
 
 from . import channels, rest
 from .account_views import CHILDREN
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .indexer import Indexer
 
 BATCH_NS = 250_000_000
+PING_NS = 30_000_000_000
+PONG_NS = 10_000_000_000
 SECOND_NS = 1_000_000_000
 SUBSCRIBES_A_SECOND = 2
 INVALID_A_SECOND = 2
@@ -34,9 +36,13 @@ class Subscription(msgspec.Struct):
 
 
 class Connection(msgspec.Struct):
+    """One open socket. ping_ns: when it gets its next ping; unanswered_ns: when one without a pong went out."""
+
     number: int
     name: str
+    ping_ns: int
     message_id: int = 0
+    unanswered_ns: int | None = None
     subscriptions: dict[tuple[str, str], Subscription] = {}
     attempts: dict[tuple[str, str], list[int]] = {}
     invalid: list[int] = []
@@ -52,7 +58,7 @@ class Sockets:
         self.indexer = indexer
         self.world = indexer.world
         self.connections: dict[int, Connection] = {}
-        self.outbox: list[Send | Close] = []
+        self.outbox: list[Send | Close | Ping] = []
         self.fail_snapshots = 0
         self.block_accounts = 0
         self.next_batch_ns = 0
@@ -63,7 +69,7 @@ class Sockets:
     def open(self, number: int) -> None:
         raw = self.world.digest("connection", number, self.world.now_ns)[:32].lower()
         name = f"{raw[:8]}-{raw[8:12]}-4{raw[13:16]}-a{raw[17:20]}-{raw[20:32]}"
-        connection = self.connections[number] = Connection(number, name)
+        connection = self.connections[number] = Connection(number, name, self.world.now_ns + PING_NS)
         self._send(connection, {"type": "connected"}, number=0)
 
     def close(self, number: int) -> None:
@@ -71,6 +77,28 @@ class Sockets:
         if connection is not None:
             for key in list(connection.subscriptions):
                 self._leave(connection, key)
+
+    def pong(self, number: int) -> None:
+        connection = self.connections.get(number)
+        if connection is not None:
+            connection.unanswered_ns = None
+
+    def keep_alive(self) -> int | None:
+        """Send the pings that are due and end what did not answer the last one. When there is more to do."""
+        now_ns = self.world.now_ns
+        due = []
+        for connection in list(self.connections.values()):
+            sent_ns = connection.unanswered_ns
+            if sent_ns is not None and now_ns >= sent_ns + PONG_NS:
+                self._end(connection, 1011, "Heartbeat timeout")
+                continue
+            if now_ns >= connection.ping_ns:
+                connection.ping_ns, connection.unanswered_ns = now_ns + PING_NS, now_ns
+                self.outbox.append(Ping(connection.number))
+            due.append(connection.ping_ns)
+            if connection.unanswered_ns is not None:
+                due.append(connection.unanswered_ns + PONG_NS)
+        return min(due, default=None)
 
     def _end(self, connection: Connection, code: int, reason: str) -> None:
         self.outbox.append(Close(connection=connection.number, code=code, reason=reason))
