@@ -187,7 +187,7 @@ class Venue:
 
     # REST
 
-    def get(self, path: str, status: int = 200, peer: str = "127.0.0.1", **query: Any) -> Any:
+    def get(self, path: str, expect: int = 200, peer: str = "127.0.0.1", **query: Any) -> Any:
         request = HttpRequest(
             method="GET",
             path="/v4/" + path,
@@ -198,7 +198,7 @@ class Venue:
         )
         response = self.model.http(request, self.now_ns)
         self.collect()
-        assert response.status == status, response.body
+        assert response.status == expect, response.body
         self.headers = response.headers
         return json.loads(response.body)
 
