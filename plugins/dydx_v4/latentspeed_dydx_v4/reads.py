@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,14 +21,17 @@ from latentspeed_cli.core.flow import Flow, Reply, Request
 from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.market_data import Candle, MarketContext, OrderBookSnapshot, PublicTrade
 from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report, TradeUpdate
-from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError, TransportError
+from latentspeed_cli.errors import AuthRejected, CredentialError, OrderRefused, ProtocolError, TransportError
 
-from . import decode, identifiers, markets, node
-from .constants import CONDITIONAL, LONG_TERM, SHORT_TERM
+from . import chain_state, decode, encode, identifiers, markets, node
+from .constants import ACCOUNT, CONDITIONAL, LONG_TERM, SHORT_TERM
 from .payloads import Book, Candles, Fill, Fills, Height, OrderRow, PerpetualMarkets, SubaccountReply, Trade, Trades
 from .raw_book import RawBook
 from .web_utils import DydxV4WebUtils, words
 from .wire import NS_PER_MS, count, each, iso, kept, shape, time_ns
+
+if TYPE_CHECKING:
+    from .auth import DydxV4Auth
 
 NS_PER_S = 1_000_000_000
 LIVE_STATUSES = "OPEN,BEST_EFFORT_OPENED,UNTRIGGERED"
@@ -55,17 +58,19 @@ class DydxV4Reads(VenueFlows):
     """Reads of one subaccount. They need its address, never a key."""
 
     web_utils: DydxV4WebUtils
+    auth: DydxV4Auth | None
     subaccount: int = 0
+    authenticator: int | None = None  # which one shall let our key sign; None is any that does
 
-    # What the connector knows of its own orders; rows of the venue say it where it does not
+    # What an order of ours was sent as; rows of the venue say it of others
 
     def order_flags_of(self, order: InFlightOrder) -> int | None:
         """The flags that the order was sent with, or None."""
-        return None
+        return encode.flags_of(order)
 
     def last_block_of(self, order: InFlightOrder) -> int | None:
         """The last block in which a short-term order can be filled, or None."""
-        return None
+        return order.good_til_block
 
     def is_exchange_order_id(self, text: str) -> bool:
         return identifiers.is_order_id(text)
@@ -143,9 +148,10 @@ class DydxV4Reads(VenueFlows):
         reply = yield self.web_utils.get("addresses", address, "subaccountNumber", self.subaccount)
         body = self.web_utils.found(reply)
         if body is None:
-            return decode.no_account(address, reply.received_ns)
+            return decode.no_account(self.account or address, reply.received_ns)
         said: SubaccountReply = shape(body, SubaccountReply)
-        return decode.account_state(said.subaccount, self.symbols, reply.received_ns)
+        state = decode.account_state(said.subaccount, self.symbols, reply.received_ns)
+        return msgspec.structs.replace(state, account=self.account)
 
     def open_orders_flow(self) -> Flow[tuple[OrderUpdate, ...]]:
         """A row that makes no sense is left out; only when none makes sense is that an error.
@@ -194,6 +200,29 @@ class DydxV4Reads(VenueFlows):
         if not fraction:
             return Decimal(market.max_leverage), kind
         return (PPM / fraction).quantize(Decimal("0.01")).normalize(), kind
+
+    def identity_flow(self) -> Flow[None]:
+        """The chain must know the account, and another key than its own must be one that it allows."""
+        auth = self.auth
+        if auth is None:
+            raise CredentialError("this needs a key, and none is configured", hint="set LATENTSPEED_DYDX_V4_KEY")
+        reply = yield self.web_utils.call(ACCOUNT, chain_state.account_query(auth.owner))
+        chain_state.account(self.web_utils.found(reply), auth.owner)
+        if auth.is_permitted_key:
+            yield from self.authenticator_flow(auth)
+
+    def authenticator_flow(self, auth: DydxV4Auth) -> Flow[int]:
+        """Which authenticator of the account lets our key sign. Raises AuthRejected when none does."""
+        reply = yield self.web_utils.call(node.AUTHENTICATORS, node.account_query(auth.owner))
+        found = node.authenticators(self.web_utils.check(reply, changes=False))
+        for one in found:
+            if self.authenticator in (None, one.id) and node.allows(one, auth.public_key):
+                return one.id
+        which = "" if self.authenticator is None else f" by authenticator {self.authenticator}"
+        raise AuthRejected(
+            f"the key {auth.signer} is not allowed to sign for {auth.owner}{which}",
+            hint="let that account add an authenticator for it, or correct the profile's account",
+        )
 
     # One order
 
@@ -407,11 +436,12 @@ class DydxV4Reads(VenueFlows):
         return markets.of(self.symbols, trading_pair)
 
     def _address(self) -> str:
+        """Without the number of the subaccount, which an account's name may bear behind a stroke."""
         if not self.account:
             raise CredentialError(
                 "this needs an account, and none is configured", hint="set the profile's account or key"
             )
-        return self.account
+        return self.account.partition("/")[0]
 
 
 def _is_of(row: OrderRow, order: InFlightOrder) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from latentspeed_dydx_v4 import identifiers, wire
+from latentspeed_dydx_v4.auth import DydxV4Auth
 from latentspeed_dydx_v4.config import DydxV4Config
 from latentspeed_dydx_v4.markets import markets, rows
 from latentspeed_dydx_v4.order_book_data_source import DydxV4OrderBookDataSource
@@ -93,29 +94,19 @@ def private(symbols: SymbolMap = SYMBOLS, **changes: Any) -> DydxV4UserStreamDat
 class Flows(DydxV4Reads):
     """The reads, and nothing to change anything with."""
 
-    auth = None
-
-    def __init__(self, *, flags: int | None = None, last_block: int | None = None, **settings: Any) -> None:
+    def __init__(self, *, auth: DydxV4Auth | None = None, symbols: SymbolMap = SYMBOLS, **settings: Any) -> None:
         made = config(**settings)
+        self.auth = auth
         self.web_utils = DydxV4WebUtils(made)
         self.account = made.account
         self.subaccount = made.subaccount
-        self.symbols = SYMBOLS
-        self._flags, self._last = flags, last_block
-
-    def order_flags_of(self, order: InFlightOrder) -> int | None:
-        return self._flags
-
-    def last_block_of(self, order: InFlightOrder) -> int | None:
-        return self._last
+        self.authenticator = made.authenticator
+        self.symbols = symbols
 
     def venue_client_id(self, client_order_id: str, *, network: str, account: str) -> str:
         raise NotImplementedError
 
     def check_supported(self, intent: OrderIntent) -> None:
-        raise NotImplementedError
-
-    def identity_flow(self) -> Flow[None]:
         raise NotImplementedError
 
     def place_flow(self, order: InFlightOrder) -> Flow[OrderUpdate]:

@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 from latentspeed_dydx_v4 import decode, identifiers
+from latentspeed_dydx_v4.auth import DydxV4Auth
 from latentspeed_dydx_v4.payloads import OrderRow
 from latentspeed_dydx_v4.wire import iso
 
 from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.order_state import Facts
 from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report
-from latentspeed_cli.core.types import TimeInForce
+from latentspeed_cli.core.types import OrderType, TimeInForce
 from latentspeed_cli.errors import (
     AuthRejected,
     ConnectFailed,
@@ -36,6 +37,7 @@ from .reading import (
     SUBACCOUNT_ID,
     SYMBOLS,
     Flows,
+    config,
     fill_row,
     market_row,
     order,
@@ -50,6 +52,16 @@ ACCOUNT = f"address={ADDRESS}&subaccountNumber=0"
 ORDER = f"GET {BASE}/orders/{ORDER_ID}"
 HEIGHT = f"GET {BASE}/height"
 LATEST = f"GRPC {NODE}/cosmos.base.tendermint.v1beta1.Service/GetLatestBlock"
+
+
+class Key:
+    """A secret as config hands it over."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
 
 
 @pytest.fixture
@@ -262,14 +274,17 @@ def test_a_silent_node_proves_nothing(flows: Flows, trouble: object) -> None:
     assert [update.report for update in found] == [Report.ACCEPTED]
 
 
+SHORT: dict[str, Any] = {"good_til_block": 1000}
+LONG: dict[str, Any] = {"good_til_ts_ns": RECEIVED_NS}
+STOP: dict[str, Any] = {"order_type": OrderType.STOP_LIMIT, "trigger_price": Decimal(3000), **LONG}
 FILLS = f"GET {BASE}/fills?{ACCOUNT}&limit=100&createdBeforeOrAtHeight=1000"
-IOC = {"tif": TimeInForce.IOC}
+IOC: dict[str, Any] = {"tif": TimeInForce.IOC}
 
 
 def test_an_immediate_order_of_which_nothing_is_left() -> None:
     """No row and no message: the heights decide, and fills are read after them."""
     asked, (update,) = status(
-        Flows(flags=0, last_block=1000), order(**IOC), NOT_FOUND, height(1001), block(1002), NOT_FOUND, {"fills": []}
+        Flows(), order(**IOC, **SHORT), NOT_FOUND, height(1001), block(1002), NOT_FOUND, {"fills": []}
     )
     assert asked == [ORDER, HEIGHT, LATEST, ORDER, FILLS]
     assert (update.report, update.reason, update.venue_filled_amount) == (Report.EXPIRED, None, None)
@@ -285,11 +300,11 @@ def over(flows: Flows, asked_order: InFlightOrder, row: object, *fills: dict[str
 
 
 def test_fills_decide_what_the_heights_have_closed() -> None:
-    flows = Flows(flags=0, last_block=1000)
-    assert over(flows, order(), NOT_FOUND, fill_row(1, size="0.001")).venue_filled_amount == Decimal("0.001")
-    filled = over(flows, order(), NOT_FOUND, fill_row(1, size="0.001"), fill_row(2, size="0.002"))
+    flows = Flows()
+    assert over(flows, order(**SHORT), NOT_FOUND, fill_row(1, size="0.001")).venue_filled_amount == Decimal("0.001")
+    filled = over(flows, order(**SHORT), NOT_FOUND, fill_row(1, size="0.001"), fill_row(2, size="0.002"))
     assert (filled.report, filled.venue_filled_amount) == (Report.FILLED, Decimal("0.003"))
-    of_another = over(flows, order(), NOT_FOUND, fill_row(1, size="0.003", orderId="other"))
+    of_another = over(flows, order(**SHORT), NOT_FOUND, fill_row(1, size="0.003", orderId="other"))
     assert (of_another.report, of_another.venue_filled_amount) == (Report.EXPIRED, None)
 
 
@@ -315,18 +330,18 @@ def test_the_row_may_have_been_filled_while_the_heights_were_read(flows: Flows) 
 
 
 def test_an_accepted_cancel_of_ours_makes_expiry_a_cancellation() -> None:
-    flows = Flows(flags=0, last_block=1000)
+    flows = Flows()
     one, unsure = frozenset({1}), frozenset({1})
-    accepted = order(facts=Facts(attempts=one, cancels=one))
+    accepted = order(**SHORT, facts=Facts(attempts=one, cancels=one))
     assert over(flows, accepted, NOT_FOUND).report is Report.CANCELLED
     for facts in (Facts(cancels=one, cancels_refused=one), Facts(cancels=one, cancels_unknown=unsure)):
-        assert over(flows, order(facts=facts), NOT_FOUND).report is Report.EXPIRED
+        assert over(flows, order(**SHORT, facts=facts), NOT_FOUND).report is Report.EXPIRED
 
 
 def test_what_is_proved_is_not_proved_again() -> None:
     evidence = frozenset({Evidence(kind="block_limit_passed", ts_ns=1, detail="")})
-    done = order(facts=Facts(expired=True, evidence=evidence))
-    asked, found = status(Flows(flags=0, last_block=1000), done, NOT_FOUND)
+    done = order(**SHORT, facts=Facts(expired=True, evidence=evidence))
+    asked, found = status(Flows(), done, NOT_FOUND)
     assert (asked, found) == ([ORDER], ())
 
 
@@ -339,20 +354,20 @@ STATE = f"GRPC {NODE}/dydxprotocol.clob.Query/StatefulOrder"
 
 def test_a_stateful_order_that_only_the_chain_has() -> None:
     said = reply(field(1, b"") + field(2, 2_000_000) + field(3, 0), 0)
-    asked, (update,) = status(Flows(flags=64), order(), NOT_FOUND, said)
+    asked, (update,) = status(Flows(), order(**LONG), NOT_FOUND, said)
     assert asked == [ORDER, STATE]
     assert (update.report, update.venue_filled_amount, update.reason) == (Report.ACCEPTED, Decimal("0.002"), None)
-    _, (update,) = status(Flows(flags=32), order(), NOT_FOUND, said)
+    _, (update,) = status(Flows(), order(**STOP), NOT_FOUND, said)
     assert update.reason == "untriggered"
 
 
 @pytest.mark.parametrize("said", [reply(b"not found", 5), reply(b"", 14), ReplyLost("gone")])
 def test_what_the_chain_does_not_have_proves_nothing(said: object) -> None:
-    assert status(Flows(flags=64), order(), NOT_FOUND, said)[1] == ()
+    assert status(Flows(), order(**LONG), NOT_FOUND, said)[1] == ()
 
 
 def test_the_question_about_a_stateful_order() -> None:
-    flow = Flows(flags=64).order_status_flow(order())
+    flow = Flows().order_status_flow(order(**LONG))
     next(flow)
     request = flow.send(NOT_FOUND)
     subaccount = field(1, ADDRESS.encode())
@@ -362,8 +377,8 @@ def test_the_question_about_a_stateful_order() -> None:
 
 def test_the_id_is_computed_where_it_is_not_known_yet() -> None:
     long_term = identifiers.order_id(SUBACCOUNT_ID, CLIENT_ID, 1, 64)
-    asked, _ = status(Flows(flags=0), order(exchange_order_id=None), NOT_FOUND)
-    assert asked == [ORDER]
+    asked, _ = status(Flows(), order(**SHORT, exchange_order_id=None), NOT_FOUND, height(1))
+    assert asked == [ORDER, HEIGHT]
     asked, _ = status(Flows(), order(exchange_order_id=None), NOT_FOUND, order_row(id=long_term, orderFlags="64"))
     assert asked == [ORDER, f"GET {BASE}/orders/{long_term}"]
 
@@ -388,6 +403,14 @@ def test_an_order_of_a_lost_journal_is_looked_for(flows: Flows) -> None:
     assert (update.exchange_order_id, update.report, update.trading_pair) == (ORDER_ID, Report.FILLED, "ETH-USD")
     assert status(flows, probe(), [other], [])[1] == ()
     assert status(flows, probe(venue_client_id=""))[1] == ()
+
+
+def test_an_account_may_be_named_with_its_subaccount() -> None:
+    flows = Flows(subaccount=3)
+    flows.account = f"{ADDRESS}/3"
+    asked, state = walk(flows.account_flow(), reply({"errors": [{"msg": "No subaccount found"}]}, 404))
+    assert asked == [f"GET {BASE}/addresses/{ADDRESS}/subaccountNumber/3"]
+    assert state.account == f"{ADDRESS}/3"
 
 
 # Fills
@@ -432,6 +455,47 @@ def test_a_fill_that_makes_no_sense_hides_no_other(flows: Flows) -> None:
     assert [fill.fill_id for fill in fills] == ["fill-1"]
     with pytest.raises(ProtocolError):
         walk(flows.fills_flow(0), {"fills": [fill_row(2, price="x")]})
+
+
+# Whose key
+
+
+def auth(key: str = "1" * 64, **settings: Any) -> DydxV4Auth:
+    return DydxV4Auth(config(key=Key(key), **settings))
+
+
+def account_answer(address: str) -> Any:
+    base = field(1, address.encode()) + field(3, 4567) + field(4, 89)
+    return reply(field(1, field(1, b"/cosmos.auth.v1beta1.BaseAccount") + field(2, base)), 0)
+
+
+ACCOUNT_QUERY = f"GRPC {NODE}/cosmos.auth.v1beta1.Query/Account"
+AUTHENTICATORS = f"GRPC {NODE}/dydxprotocol.accountplus.Query/GetAuthenticators"
+
+
+def test_a_key_of_its_own() -> None:
+    own = auth(account=None)
+    flows = Flows(auth=own, account=None)
+    asked, _ = walk(flows.identity_flow(), account_answer(own.owner))
+    assert asked == [ACCOUNT_QUERY]
+    with pytest.raises(AuthRejected, match="does not know"):
+        walk(flows.identity_flow(), reply(b"account not found", 5))
+    with pytest.raises(CredentialError):
+        next(Flows().identity_flow())
+
+
+def test_a_key_that_another_account_allows() -> None:
+    permitted = auth()
+    flows = Flows(auth=permitted)
+    signature = field(2, b"SignatureVerification")
+    mine = field(1, field(1, 966) + signature + field(3, permitted.public_key))
+    foreign = field(1, field(1, 965) + signature + field(3, bytes(33)))
+    asked, _ = walk(flows.identity_flow(), account_answer(ADDRESS), reply(foreign + mine, 0))
+    assert asked == [ACCOUNT_QUERY, AUTHENTICATORS]
+    assert walk(flows.authenticator_flow(permitted), reply(foreign + mine, 0))[1] == 966
+    for chosen, found in ((965, foreign + mine), (None, foreign), (None, b"")):
+        with pytest.raises(AuthRejected, match="not allowed"):
+            walk(Flows(auth=permitted, authenticator=chosen).authenticator_flow(permitted), reply(found, 0))
 
 
 # Leverage
