@@ -142,9 +142,7 @@ def test_markets_fees_and_limits(venue: Any) -> None:
     ).config.stateful
     assert [row.limit for row in tiers] == [0, 1_000, 2_000, 4_000, 10_000, 20_000]
     assert tiers[1].usd_tnc_required == serializable(20_000_000) == b"\x02\x01\x31\x2d\x00"
-    rules = venue.query(
-        "/dydxprotocol.clob.Query/BlockRateLimitConfiguration", m.Empty(), q.RateRulesResponse
-    ).config
+    rules = venue.query("/dydxprotocol.clob.Query/BlockRateLimitConfiguration", m.Empty(), q.RateRulesResponse).config
     assert [(rule.num_blocks, rule.limit) for rule in rules.stateful] == [(1, 200), (100, 2_000)]
 
 

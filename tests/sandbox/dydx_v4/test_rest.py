@@ -134,9 +134,9 @@ def test_market_data(venue: Any) -> None:
     starts = [candle["startedAt"] for candle in candles]
     assert starts == sorted(starts, reverse=True)
     assert len(candles) == 3
-    window = venue.get(
-        "candles/perpetualMarkets/ETH-USD", resolution="1HOUR", fromISO=starts[2], toISO=starts[0]
-    )["candles"]
+    window = venue.get("candles/perpetualMarkets/ETH-USD", resolution="1HOUR", fromISO=starts[2], toISO=starts[0])[
+        "candles"
+    ]
     assert [candle["startedAt"] for candle in window] == starts[1:]
     funding = venue.get("historicalFunding/BTC-USD", limit=4)["historicalFunding"]
     assert len(funding) == 4

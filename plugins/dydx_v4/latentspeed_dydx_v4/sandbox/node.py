@@ -136,13 +136,13 @@ class Node:
     def _balance(self, body: bytes) -> Message:
         request = decode(m.ByAddress, body, strict=False)
         account = self.world.accounts.get(request.address)
-        held = account.coins.get(request.denom, 0) if account else 0
+        held = account.held(request.denom) if account else 0
         return m.BalanceResponse(balance=Coin(denom=request.denom, amount=str(held)))
 
     def _balances(self, body: bytes) -> Message:
         account = self.world.accounts.get(decode(m.ByAddress, body, strict=False).address)
         coins = sorted(account.coins.items()) if account else []
-        held = tuple(Coin(denom=denom, amount=str(amount)) for denom, amount in coins if amount)
+        held = tuple(Coin(denom=denom, amount=amount) for denom, amount in coins if amount != "0")
         return m.BalancesResponse(balances=held, pagination=m.Page(total=len(held)))
 
 

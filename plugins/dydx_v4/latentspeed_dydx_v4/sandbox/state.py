@@ -13,7 +13,10 @@ STOP_LOSS, TAKE_PROFIT = 1, 2
 
 
 class Account(msgspec.Struct):
-    """An address on chain. sequence: committed; check_sequence: with what waits in the mempool."""
+    """An address on chain. sequence: committed; check_sequence: with what waits in the mempool.
+
+    coins: decimal text by denom, because native coins have 18 decimals and do not fit 64 bits.
+    """
 
     address: str
     number: int
@@ -22,10 +25,17 @@ class Account(msgspec.Struct):
     public_key: bytes = b""
     nonces: list[int] = []
     largest_ejected: int = 0
-    coins: dict[str, int] = {}
+    coins: dict[str, str] = {}
     authenticators: list[Authenticator] = []
     maker_days: dict[str, int] = {}
     taker_days: dict[str, int] = {}
+
+    def held(self, denom: str) -> int:
+        """Coins of the wallet."""
+        return int(self.coins.get(denom, "0"))
+
+    def hold(self, denom: str, amount: int) -> None:
+        self.coins[denom] = str(amount)
 
 
 class Authenticator(msgspec.Struct, frozen=True):

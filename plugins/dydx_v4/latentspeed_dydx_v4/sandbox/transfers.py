@@ -58,16 +58,16 @@ def charge(world: World, tx: Tx, account: Account) -> None:
 
 def take(account: Account, denom: str, amount: int) -> None:
     """Take coins from a wallet. Raises Refused (sdk 5)."""
-    held = account.coins.get(denom, 0)
+    held = account.held(denom)
     if held < amount:
         raise sdk(5, f"spendable balance {held}{denom} is smaller than {amount}{denom}")
-    account.coins[denom] = held - amount
+    account.hold(denom, held - amount)
 
 
 def give(world: World, address: str, denom: str, amount: int) -> None:
     """Add coins to a wallet; an address that never had any becomes an account."""
     account = world.accounts.get(address) or world.open_account(address)
-    account.coins[denom] = account.coins.get(denom, 0) + amount
+    account.hold(denom, account.held(denom) + amount)
     world.touch_account(account)
 
 

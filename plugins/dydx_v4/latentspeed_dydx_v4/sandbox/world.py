@@ -141,7 +141,9 @@ class World:
         )
         self.touch("counters", "0", self.counters)
         for address in ADDRESSES:
-            self.open_account(address).coins.update(START_COINS)
+            account = self.open_account(address)
+            for denom, amount in START_COINS.items():
+                account.hold(denom, amount)
             subaccount = self.subaccount(address, 0)
             subaccount.usdc = START_USDC
             self.changed(subaccount)
