@@ -60,17 +60,6 @@ def stateful_order_query(address: str, subaccount: int, client_id: int, order_fl
 # Answers
 
 
-def latest_height(body: bytes) -> int:
-    """GetLatestBlockResponse: the last committed height. The newer member sdk_block wins, older nodes lack it."""
-    for block in (3, 2):
-        for found in _of(body, block):
-            for header in _of(found, 1):
-                for field, value in fields(header):
-                    if field == 3 and isinstance(value, int):
-                        return value
-    raise ProtocolError("the node's latest block has no height", payload=body)
-
-
 def stateful_order(body: bytes) -> StatefulOrder:
     """QueryStatefulOrderResponse."""
     numbers = {field: value for field, value in fields(body) if isinstance(value, int)}

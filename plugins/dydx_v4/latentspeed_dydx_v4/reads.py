@@ -6,41 +6,33 @@ found" proves nothing; what ends such an order is the height of node and indexer
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from latentspeed_cli.connector.venue import Markets, VenueFlows
 from latentspeed_cli.core.account import AccountState
 from latentspeed_cli.core.decimals import EXACT, ZERO
 from latentspeed_cli.core.flow import Flow, Reply, Request
 from latentspeed_cli.core.in_flight_order import InFlightOrder
-from latentspeed_cli.core.market_data import Candle, MarketContext, OrderBookSnapshot, PublicTrade
 from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report, TradeUpdate
-from latentspeed_cli.errors import AuthRejected, CredentialError, OrderRefused, ProtocolError, TransportError
+from latentspeed_cli.errors import AuthRejected, CredentialError, ProtocolError, TransportError
 
-from . import chain_state, decode, encode, identifiers, markets, node
+from . import chain_state, decode, encode, identifiers, node
 from .constants import ACCOUNT, CONDITIONAL, LONG_TERM, SHORT_TERM
-from .payloads import Book, Candles, Fill, Fills, Height, OrderRow, PerpetualMarkets, SubaccountReply, Trade, Trades
-from .raw_book import RawBook
-from .web_utils import DydxV4WebUtils, words
-from .wire import NS_PER_MS, count, each, iso, kept, shape, time_ns
+from .market_reads import MAX_PAGES, DydxV4MarketReads
+from .payloads import Fill, Fills, Height, OrderRow, SubaccountReply
+from .wire import count, each, iso, kept, shape, time_ns
 
 if TYPE_CHECKING:
     from .auth import DydxV4Auth
 
-NS_PER_S = 1_000_000_000
 LIVE_STATUSES = "OPEN,BEST_EFFORT_OPENED,UNTRIGGERED"
 ORDERS_PAGE = 1_000
 # Fills: most questions are about the last few.
 FIRST_FILLS_PAGE, FILLS_PAGE = 100, 1_000
-CANDLES_PAGE = 1_000
-TRADES_PAGE = 100
-MAX_PAGES = 20
 ORDER_FLAGS = (SHORT_TERM, LONG_TERM, CONDITIONAL)
 # A short-term order fills at most this many blocks before its last one, replacements included.
 SHORT_TERM_BLOCKS = 200
@@ -54,10 +46,9 @@ class _Page(msgspec.Struct, frozen=True, kw_only=True):
     received_ns: int
 
 
-class DydxV4Reads(VenueFlows):
+class DydxV4Reads(DydxV4MarketReads):
     """Reads of one subaccount. They need its address, never a key."""
 
-    web_utils: DydxV4WebUtils
     auth: DydxV4Auth | None
     subaccount: int = 0
     authenticator: int | None = None  # which one shall let our key sign; None is any that does
@@ -74,71 +65,6 @@ class DydxV4Reads(VenueFlows):
 
     def is_exchange_order_id(self, text: str) -> bool:
         return identifiers.is_order_id(text)
-
-    # Public data
-
-    def markets_flow(self) -> Flow[Markets]:
-        listed: PerpetualMarkets = yield from self._get(PerpetualMarkets, "perpetualMarkets")
-        return markets.markets(markets.rows(listed))
-
-    def book_flow(self, trading_pair: str) -> Flow[OrderBookSnapshot]:
-        """The venue takes crossed levels out itself; what it leaves is taken out here. Its time is the answer's."""
-        market = self._market(trading_pair)
-        reply = yield self.web_utils.get("orderbooks", "perpetualMarket", market.symbol)
-        body = self.web_utils.found(reply)
-        if body is None:
-            raise OrderRefused(f"the venue has no market {market.symbol!r}")
-        said: Book = shape(body, Book)
-        raw = RawBook()
-        raw.load(decode.levels(said.bids), decode.levels(said.asks), 0)
-        bids, asks = raw.view()
-        return OrderBookSnapshot(trading_pair=market.trading_pair, ts_ns=_answered_ns(reply), bids=bids, asks=asks)
-
-    def context_flow(self, trading_pairs: Sequence[str]) -> Flow[tuple[MarketContext, ...]]:
-        symbols = [self._market(pair).symbol for pair in trading_pairs]
-        reply = yield self.web_utils.get("perpetualMarkets", ticker=symbols[0] if len(symbols) == 1 else None)
-        listed: PerpetualMarkets = shape(self.web_utils.check(reply, changes=False), PerpetualMarkets)
-        rows = {row.ticker: row for row in kept(markets.rows(listed))}
-        found = []
-        for symbol in symbols or rows:
-            row = rows.get(symbol)
-            if row is not None and row.oracle_price is not None:
-                found.append(decode.context(row, self.symbols, reply.received_ns))
-            elif symbols:
-                raise OrderRefused(f"the venue has no price of {symbol} now")
-        return tuple(found)
-
-    def trades_flow(self, trading_pair: str) -> Flow[tuple[PublicTrade, ...]]:
-        """The latest, oldest first."""
-        market = self._market(trading_pair)
-        said: Trades = yield from self._get(Trades, "trades", "perpetualMarket", market.symbol, limit=TRADES_PAGE)
-        trades = kept(each(said.trades, lambda raw: decode.public_trade(shape(raw, Trade), market.trading_pair)))
-        return trades[::-1]
-
-    def candles_flow(self, trading_pair: str, interval: str, start_ns: int, end_ns: int) -> Flow[tuple[Candle, ...]]:
-        """Oldest first. The row that holds start_ns is included, the last may still be forming."""
-        known = decode.RESOLUTIONS.get(interval)
-        if known is None:
-            raise OrderRefused(f"no candles of {interval!r}", hint="one of: " + " ".join(decode.RESOLUTIONS))
-        resolution, length_ms = known
-        symbol, length_ns = self._market(trading_pair).symbol, length_ms * NS_PER_MS
-        start = iso(max(start_ns, 0) // length_ns * length_ns)
-        end = iso(end_ns + NS_PER_MS)  # exclusive at the venue
-        found: dict[int, Candle] = {}
-        for _ in range(MAX_PAGES):
-            asked: dict[str, str | int] = {
-                "resolution": resolution,
-                "limit": CANDLES_PAGE,
-                "fromISO": start,
-                "toISO": end,
-            }
-            said: Candles = yield from self._get(Candles, "candles", "perpetualMarkets", symbol, **asked)
-            rows = [decode.candle(row, self.symbols) for row in said.candles]
-            found.update((row.open_ts_ns, row) for row in rows)
-            if len(rows) < CANDLES_PAGE:
-                break
-            end = iso(min(row.open_ts_ns for row in rows))
-        return tuple(found[time] for time in sorted(found))
 
     # The account
 
@@ -351,7 +277,7 @@ class DydxV4Reads(VenueFlows):
             return None
         try:
             reply = yield self.web_utils.call(node.LATEST_BLOCK, b"")
-            committed = node.latest_height(self.web_utils.check(reply, changes=False))
+            committed = chain_state.block(self.web_utils.check(reply, changes=False)).height
         except TransportError:
             return None
         return min(indexed, committed) if committed > limit else None
@@ -425,16 +351,6 @@ class DydxV4Reads(VenueFlows):
 
     # Small parts
 
-    def _get(self, kind: Any, *path: str | int, **parameters: str | int | None) -> Generator[Request, Reply, Any]:
-        """One read of the indexer, as a value of `kind`."""
-        reply = yield self.web_utils.get(*path, **parameters)
-        if reply.status == 400:
-            raise OrderRefused(f"the venue does not take this question: {words(reply)}")
-        return shape(self.web_utils.check(reply, changes=False), kind)
-
-    def _market(self, trading_pair: str) -> markets.DydxV4Market:
-        return markets.of(self.symbols, trading_pair)
-
     def _address(self) -> str:
         """Without the number of the subaccount, which an account's name may bear behind a stroke."""
         if not self.account:
@@ -457,14 +373,3 @@ def _is_of(row: OrderRow, order: InFlightOrder) -> bool:
 def _cancel_was_accepted(order: InFlightOrder) -> bool:
     facts = order.facts
     return bool(facts.cancels - facts.cancels_refused - facts.cancels_unknown)
-
-
-def _answered_ns(reply: Reply) -> int:
-    """When the venue answered, to the second; when the answer was received where it does not say."""
-    for name, value in reply.headers.items():
-        if name.lower() == "date":
-            try:
-                return int(parsedate_to_datetime(value).timestamp()) * NS_PER_S + NS_PER_S // 2
-            except ValueError:
-                break
-    return reply.received_ns

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from latentspeed_dydx_v4 import node
+from latentspeed_dydx_v4 import chain_state, node
 
 from latentspeed_cli.errors import ProtocolError
 
@@ -24,24 +24,26 @@ def test_the_latest_block(height: int) -> None:
     answer.block.header.height = height
     answer.block.header.time.seconds = 1_765_210_316
     answer.block.data.txs.append(b"\x00" * 300)
-    assert node.latest_height(answer.SerializeToString()) == height
+    assert chain_state.block(answer.SerializeToString()) == chain_state.Block(
+        height=height, time_ns=1_765_210_316_000_000_000
+    )
 
 
 def test_a_newer_node_says_it_in_another_member() -> None:
     header = b"\x12\x04dydx" + b"\x18\x05"
     block = b"\x0a" + bytes((len(header),)) + header
-    assert node.latest_height(b"\x1a" + bytes((len(block),)) + block) == 5
+    assert chain_state.block(b"\x1a" + bytes((len(block),)) + block).height == 5
 
 
 @pytest.mark.parametrize("body", [b"", b"\x12\x00", b"\xff", b"\x12\x05\x00", b"\x0b\x0c", b"\x80" * 11, b"<html>"])
 def test_answers_without_sense(body: bytes) -> None:
     with pytest.raises(ProtocolError):
-        node.latest_height(body)
+        chain_state.block(body)
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
-    for read in (node.latest_height, node.stateful_order, node.leverages, node.authenticators):
+    for read in (chain_state.block, node.stateful_order, node.leverages, node.authenticators):
         try:
             read(body)
         except ProtocolError:
