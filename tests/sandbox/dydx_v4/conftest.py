@@ -237,7 +237,7 @@ class Venue:
         for item in self.model.outbox():
             if isinstance(item, Send):
                 self.frames.setdefault(item.connection, []).append(json.loads(item.text))
-            else:
+            elif isinstance(item, Close):
                 self.closes.append(item)
 
     def control(self, command: str, **arguments: Any) -> Any:

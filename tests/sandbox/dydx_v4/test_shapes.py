@@ -139,7 +139,7 @@ def test_frames_of_orders(lived: Any) -> None:
         theirs = recorded(name)
         same_shape(by_status[status], theirs)
         same_shape(by_status[status]["contents"]["orders"][0], theirs["contents"]["orders"][0])
-    [placed] = [order for order in lived.model.world.stateful.values()]
+    [placed] = list(lived.model.world.stateful.values())
     message = t.MsgCancelOrder(
         order_id=t.OrderId(
             subaccount_id=t.SubaccountId(owner=ADDRESSES[0]), client_id=placed.client_id, order_flags=64

@@ -14,6 +14,7 @@ from cosmpy.mnemonic import entropy_to_mnemonic
 from latentspeed_dydx_v4.sandbox import accounts, chain, keys, signing, tx, universe, wire
 from latentspeed_dydx_v4.sandbox import tx_messages as t
 from latentspeed_dydx_v4.sandbox.refusals import Refused
+from latentspeed_dydx_v4.sandbox.state import Authenticator
 
 SHEET = Path("/work/shared/protocols/dydx_v4_vectors.json")
 VECTORS = json.loads(SHEET.read_text()) if SHEET.exists() else {"vectors": [], "keys": {}}
@@ -48,7 +49,7 @@ def test_every_vector_passes_the_verifier(vector: Any, venue: Any, monkeypatch: 
     if vector["selected_authenticators"]:
         key = bytes.fromhex(VECTORS["keys"][vector["signer"]]["public_key"])
         [chosen] = vector["selected_authenticators"]
-        account.authenticators = [signing.Authenticator(chosen, "SignatureVerification", key)]
+        account.authenticators = [Authenticator(chosen, "SignatureVerification", key)]
     with pytest.raises(Refused, match="verif"):
         signing.check_signatures(world, given, at_height_zero=False)
     monkeypatch.setattr(signing, "CHAIN_ID", vector["chain_id"])

@@ -35,8 +35,8 @@ class DydxModel:
     """Implements latentspeed_cli.sandbox.model.GrpcModel."""
 
     name = "dydx_v4"
-    http_paths = ("/v4/",)
-    ws_paths = ("/v4/ws",)
+    http_paths: tuple[str, ...] = ("/v4/",)
+    ws_paths: tuple[str, ...] = ("/v4/ws",)
     chain_id = CHAIN_ID
 
     def __init__(self, scenario: Scenario) -> None:

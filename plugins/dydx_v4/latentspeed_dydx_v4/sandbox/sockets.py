@@ -129,7 +129,7 @@ class Sockets:
     def _dispatch(self, connection: Connection, text: str) -> None:
         try:
             message = msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             self._invalid(connection, "Invalid message: could not parse")
             return
         kind = message.get("type") if isinstance(message, dict) else None
@@ -151,7 +151,7 @@ class Sockets:
         channel, given = message.get("channel"), message.get("id")
         if not channel:
             self._invalid(connection, f"Invalid {verb} message: channel is required")
-        elif channel not in VERSIONS:
+        elif not isinstance(channel, str) or channel not in VERSIONS:
             self._invalid(connection, f"Invalid channel: {channel}")
         elif channel in WITHOUT_ID:
             return channel, channel
