@@ -50,7 +50,7 @@ class Finder:
         it is tracked, and not journaled before something is done to it.
         """
         await self._reader.markets()
-        if text.isascii() and text.isdecimal():
+        if self._flows.is_exchange_order_id(text):
             found = await self._by_exchange_id(text)
             if found is not None:
                 return found

@@ -48,10 +48,32 @@ class SubscriptionAck(msgspec.Struct, frozen=True):
 
 
 class SubscriptionRefused(msgspec.Struct, frozen=True):
-    """The venue refused a subscription; key is None when it does not say which one."""
+    """The venue refused a subscription; key is None when it does not say which one.
+
+    passing: it is trouble of the venue's own, and another connection may fare better.
+    """
 
     key: str | None
     reason: str
+    passing: bool = False
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """The venue numbers what it sends on a connection, and something is missing."""
+
+    detail: str
+    channel: Channel | None = None
+    trading_pair: str | None = None
+
+
+class Resubscribe(msgspec.Struct, frozen=True):
+    """Ask for a subscription of this connection anew: what was built from its news is not to be relied on any more.
+
+    messages: the text frames that do so, in order.
+    """
+
+    key: str
+    messages: tuple[str, ...]
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
@@ -105,9 +127,9 @@ class DataSource(Protocol):
     def decode(self, frame: str | bytes, received_ns: int) -> Iterator[object]:
         """The items one frame holds, in order.
 
-        SubscriptionAck, SubscriptionRefused, Heartbeat, SnapshotEnd, or values of core (OrderBookSnapshot,
-        BestBidOffer, PublicTrade, MarketContext, Candle, OrderUpdate, TradeUpdate, ...). Raises ProtocolError when the
-        frame makes no sense; one bad row of a frame does not hide the others.
+        SubscriptionAck, SubscriptionRefused, Heartbeat, Gap, Resubscribe, SnapshotEnd, or values of core
+        (OrderBookSnapshot, BestBidOffer, PublicTrade, MarketContext, Candle, OrderUpdate, TradeUpdate, ...). Raises
+        ProtocolError when the frame makes no sense; one bad row of a frame does not hide the others.
         """
         ...
 

@@ -57,6 +57,10 @@ class VenueFlows(ABC):
     def venue_client_id(self, client_order_id: str, *, network: str, account: str) -> str:
         """The venue's twin of our client order id; a function of its arguments alone."""
 
+    def is_exchange_order_id(self, text: str) -> bool:
+        """Whether `text` has the look of the venue's own order ids: a whole number, unless the venue says otherwise."""
+        return text.isascii() and text.isdecimal()
+
     @abstractmethod
     def check_supported(self, intent: OrderIntent) -> None:
         """Raise OrderRefused for a kind of order that the venue does not have. Looks nothing up."""

@@ -84,7 +84,9 @@ class InFlightOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """One order: what was sent, and the set of facts known about it.
 
     Everything above `facts` is fixed before the first byte leaves. amount is base units, price quote per base (the
-    limit, or the bound of a market order). nonce and expires_after_ms belong to the attempt of the same number.
+    limit, or the bound of a market order). nonce, expires_after_ms and the three after it belong to the attempt of the
+    same number: good_til_block and good_til_ts_ns (the venue's time) are where the venue ends the order by itself,
+    timeout_height is the last block in which the attempt can land; None where the venue has no such thing.
     """
 
     client_order_id: str
@@ -111,6 +113,9 @@ class InFlightOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     attempt: int = 0
     nonce: int | None = None
     expires_after_ms: int | None = None
+    good_til_block: int | None = None
+    good_til_ts_ns: int | None = None
+    timeout_height: int | None = None
     exchange_order_id: str | None = None
     facts: Facts
     updated_ts_ns: int = 0

@@ -60,6 +60,11 @@ class Connection:
         if self._end is None and not self.muted:
             self._unsent.append(text_frame(text))
 
+    def ping(self) -> None:
+        """Put a ping of the protocol behind what was sent before. flush() sends it."""
+        if self._end is None and not self.muted:
+            self._unsent.append(b"\x89\x00")
+
     def pong(self, data: bytes) -> None:
         """Answer a ping of the protocol, ahead of what is not yet written."""
         if self._transport is not None and self._end is None and not self.muted:

@@ -15,6 +15,9 @@ RequestFaultKind = Literal[
 FrameFaultKind = Literal["drop_frame", "duplicate_frame", "reorder_frames"]
 # A WebSocket handshake that is answered with a status.
 HandshakeFaultKind = Literal["refuse_ws"]
+BEFORE = ("drop_request", "status", "delay_request")
+AFTER = ("lose_reply", "delay", "garbage", "cut", "status_after", "crash")
+FRAMES = ("drop_frame", "duplicate_frame", "reorder_frames")
 FaultKind = RequestFaultKind | FrameFaultKind | HandshakeFaultKind
 
 

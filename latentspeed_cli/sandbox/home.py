@@ -32,11 +32,13 @@ class AccountInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     mnemonic: str | None = None
 
 
-class VenueInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one venue listens, and who has an account there."""
+class VenueInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where one venue listens, and who has an account there. node_url (host:port, gRPC), chain_id: of a chain only."""
 
     base_url: str
     ws_url: str
+    node_url: str | None = None
+    chain_id: str | None = None
     accounts: tuple[AccountInfo, ...]
 
 

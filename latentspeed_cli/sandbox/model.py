@@ -6,8 +6,8 @@ sockets, latency, the clock and the disk. So the same model runs behind real soc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -17,6 +17,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 
     seed fixes prices and background flow per tick. limits_factor multiplies the venue's rate limits; None means none.
     latency_s is added to every answer. block_ns: {venue: block interval}. flow: whether background flow runs.
+    indexer_lag_s: how far the indexer of a chain is behind its node.
     """
 
     name: str = "default"
@@ -27,12 +28,13 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         default_factory=lambda: {"hyperliquid": 70_000_000, "dydx_v4": 640_000_000}
     )
     flow: bool = True
+    indexer_lag_s: float = 0.2
 
 
 SCENARIOS: dict[str, Scenario] = {
     "default": Scenario(),
-    "venue": Scenario(name="venue", limits_factor=1, latency_s=0.2),
-    "bench": Scenario(name="bench", limits_factor=None, latency_s=0.0, flow=False),
+    "venue": Scenario(name="venue", limits_factor=1, latency_s=0.2, indexer_lag_s=0.35),
+    "bench": Scenario(name="bench", limits_factor=None, latency_s=0.0, flow=False, indexer_lag_s=0.0),
 }
 
 
@@ -67,6 +69,12 @@ class Close(msgspec.Struct, frozen=True, kw_only=True):
     connection: int
     code: int | None
     reason: str = ""
+
+
+class Ping(msgspec.Struct, frozen=True):
+    """A ping frame of the protocol for one connection; its pong comes back through ws_pong()."""
+
+    connection: int
 
 
 class StoredRow(msgspec.Struct, frozen=True):
@@ -123,7 +131,7 @@ class VenueModel(Protocol):
         """
         ...
 
-    def outbox(self) -> list[Send | Close]:
+    def outbox(self) -> Sequence[Send | Close | Ping]:
         """Frames to send since the last call, in order."""
         ...
 
@@ -131,4 +139,24 @@ class VenueModel(Protocol):
         """The control API, outside the venue's own paths: fund, price, rate_limit, ... Faults of the network and the
         clock are the shell's own commands (control.py) and never come here. Raises ValueError or a LatentspeedError.
         """
+        ...
+
+
+@runtime_checkable
+class GrpcModel(VenueModel, Protocol):
+    """A venue that has the gRPC services of a chain's node beside its HTTP, and pings its WebSockets itself."""
+
+    chain_id: str
+
+    @property
+    def grpc_methods(self) -> tuple[str, ...]:
+        """The method paths it serves."""
+        ...
+
+    def grpc(self, method: str, body: bytes, now_ns: int) -> tuple[int, bytes]:
+        """One unary call by method path ("/package.Service/Method"): (status code, answer or status message)."""
+        ...
+
+    def ws_pong(self, connection: int, now_ns: int) -> None:
+        """A pong came."""
         ...

@@ -15,6 +15,7 @@ import os
 import signal
 from collections.abc import Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
 from multidict import CIMultiDict
@@ -23,10 +24,13 @@ from ..clock import NS_PER_S, Clock
 from ..errors import UsageError
 from .connections import Connection
 from .control import Control
-from .faults import Fault, Faults
+from .faults import AFTER, BEFORE, FRAMES, Fault, Faults
 from .home import AccountInfo, VenueInfo, loopback_address
-from .model import Close, HttpRequest, HttpResponse, Scenario, Send, StoredRow, VenueModel
+from .model import Close, GrpcModel, HttpRequest, HttpResponse, Ping, Scenario, Send, StoredRow, VenueModel
 from .store import Store
+
+if TYPE_CHECKING:
+    from .grpc_site import GrpcSite
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +39,11 @@ USUAL_PORT = 3001
 _BACKLOG = 1024
 # After a request, a model is asked anew when its next work is due, unless that was done within this time.
 _STALE_TICK_S = 0.02
-_BEFORE = ("drop_request", "status", "delay_request")
-_AFTER = ("lose_reply", "delay", "garbage", "cut", "status_after", "crash")
-_FRAMES = ("drop_frame", "duplicate_frame", "reorder_frames")
 _CLOCK_SHIFT = "clock_shift_ns"
 
 
 class Venue:
-    """One model, its connections and the trouble ordered for it. site: the listener that serves it."""
+    """One model, its connections and the trouble ordered for it. site, node: the listeners that serve it."""
 
     def __init__(self, model: VenueModel) -> None:
         self.model = model
@@ -51,6 +52,7 @@ class Venue:
         self.wake = asyncio.Event()
         self.ticked_at = 0.0
         self.site: Site | None = None
+        self.node: GrpcSite | None = None
 
     @property
     def name(self) -> str:
@@ -63,21 +65,26 @@ class Venue:
         return VenueInfo(
             base_url=self.site.url,
             ws_url="ws" + self.site.url.removeprefix("http") + ws_path,
+            node_url=self.node.url if self.node else None,
+            chain_id=self.model.chain_id if isinstance(self.model, GrpcModel) else None,
             accounts=tuple(
                 AccountInfo(address=account.address, private_key=account.private_key, mnemonic=account.mnemonic)
                 for account in self.model.accounts()
             ),
         )
 
-    def deliver(self, item: Send | Close) -> Connection | None:
+    def deliver(self, item: Send | Close | Ping) -> Connection | None:
         """Put one item of the outbox on its connection, with the trouble that was ordered."""
         connection = self.connections.get(item.connection)
         if connection is None:
             return None
+        if isinstance(item, Ping):
+            connection.ping()
+            return connection
         if isinstance(item, Close):
             connection.end(item.code, item.reason)
             return connection
-        struck = self.faults.take(_FRAMES, connection.path, item.text) if self.faults else None
+        struck = self.faults.take(FRAMES, connection.path, item.text) if self.faults else None
         kind = struck[0] if struck else None
         if kind == "reorder_frames" and connection.held is None:
             connection.held = item.text
@@ -143,7 +150,7 @@ class Shell:
         self.control = Control(self, control_token)
         self._servers: list[tuple[web.Server, asyncio.Server]] = []
         self._rows: list[tuple[str, StoredRow]] = []
-        self._items: list[tuple[Venue, Send | Close]] = []
+        self._items: list[tuple[Venue, Send | Close | Ping]] = []
         self._stored: asyncio.Future[None] | None = None
         for model in models:
             self._take_in(model)
@@ -183,6 +190,12 @@ class Shell:
             site.port = server.sockets[0].getsockname()[1]
             site.url = f"http://[{address}]:{site.port}" if ":" in address else f"http://{address}:{site.port}"
             wanted = (site.port % 65535 + 1, 0)
+        for venue in self.venues.values():
+            if isinstance(venue.model, GrpcModel):
+                from .grpc_site import GrpcSite
+
+                venue.node = GrpcSite(self, venue, venue.model)
+                await venue.node.listen(address, wanted)
 
     async def run(self) -> None:
         """Keep the venues going until stop() or a failure. Raises what a model's tick, or the disk, raised."""
@@ -206,6 +219,9 @@ class Shell:
                     connection.end(None)
                     connection.flush()
             await http.shutdown(timeout=0.2)
+        for venue in self.venues.values():
+            if venue.node is not None:
+                await venue.node.close()
 
     def stop(self) -> None:
         self.stopping.set()
@@ -289,7 +305,7 @@ class Shell:
     async def _http(self, venue: Venue, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
         text = body.decode(errors="replace") if venue.faults else ""
-        before = venue.faults.take(_BEFORE, request.path, text) if venue.faults else None
+        before = venue.faults.take(BEFORE, request.path, text) if venue.faults else None
         if before is not None:
             kind, fault = before
             if kind == "drop_request":
@@ -311,7 +327,7 @@ class Shell:
             await stored
         if self.scenario.latency_s:
             await asyncio.sleep(self.scenario.latency_s)
-        after = venue.faults.take(_AFTER, request.path, text) if venue.faults else None
+        after = venue.faults.take(AFTER, request.path, text) if venue.faults else None
         return _answer(response) if after is None else await _spoiled(after, response, request)
 
     async def _websocket(self, venue: Venue, request: web.BaseRequest) -> web.StreamResponse:
@@ -347,6 +363,9 @@ class Shell:
             self.active_at = loop.time()
             if message.type is WSMsgType.PING:
                 connection.pong(message.data)
+            elif message.type is WSMsgType.PONG:
+                if isinstance(venue.model, GrpcModel):
+                    venue.model.ws_pong(connection.number, self.now_ns())
             elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 text = message.data if isinstance(message.data, str) else message.data.decode(errors="replace")
                 if self.scenario.latency_s:

@@ -19,7 +19,9 @@ from ..connector.streams import (
     Control,
     ControlKind,
     DataSource,
+    Gap,
     Heartbeat,
+    Resubscribe,
     Subscription,
     SubscriptionAck,
     SubscriptionRefused,
@@ -93,6 +95,7 @@ class Line:
         # Of the present connection: which acknowledgements are missing, what came before them, when it became live.
         self._missing: dict[str, Subscription] = {}
         self._held: list[object] = []
+        self._to_send: list[str] = []
         self._live_since_s: float | None = None
 
     # Over connections
@@ -148,6 +151,7 @@ class Line:
             self._was_open = True
             self._missing = dict(self._wanted)
             self._held = []
+            self._to_send = []
             for one in self._wanted.values():
                 await self._send(socket, one.message)
             if not self._missing:
@@ -199,6 +203,7 @@ class Line:
             now_s = loop.time()
             if frame is not None:
                 self._take(frame)
+                await self._send_waiting(socket)
             if frame is not None or busy:
                 dead_s = now_s + source.dead_after_s
             if now_s >= dead_s:
@@ -210,6 +215,12 @@ class Line:
                 await self._send(socket, source.heartbeat)
             if now_s >= silence.due_s():
                 self._tell_silence(now_s)
+
+    async def _send_waiting(self, socket: ClientConnection) -> None:
+        """Send what the latest frame gave reason to send."""
+        waiting, self._to_send = self._to_send, []
+        for message in waiting:
+            await self._send(socket, message)
 
     def _tell_silence(self, now_s: float) -> None:
         for channel, trading_pair, quiet_s in self._silence.overdue(now_s):
@@ -245,6 +256,11 @@ class Line:
                 self._go_live()
         elif isinstance(item, SubscriptionRefused):
             self._note_refusal(item)
+        elif isinstance(item, Resubscribe):
+            if item.key in self._wanted:
+                self._to_send.extend(item.messages)
+        elif isinstance(item, Gap):
+            self._note_gap(item)
         elif self._live_since_s is not None:
             self._silence.hear(item, asyncio.get_running_loop().time())
             self._inbox.put(item)
@@ -268,6 +284,18 @@ class Line:
             self._silence.hear(item, now_s)
             self._inbox.put(item)
 
+    def _note_gap(self, gap: Gap) -> None:
+        """Before the connection is live there is nothing to miss yet: what it missed is fetched when it is."""
+        log.info("a stream has a gap", extra={"detail": gap.detail})
+        if self._live_since_s is not None:
+            self._control(
+                ControlKind.GAP,
+                channel=gap.channel,
+                trading_pair=gap.trading_pair,
+                since_ns=self._last_live_ns,
+                detail=gap.detail,
+            )
+
     def _note_refusal(self, refused: SubscriptionRefused) -> None:
         """A refusal that does not say of what can only be of what is not acknowledged yet."""
         about = self._wanted.get(refused.key or "")
@@ -275,7 +303,7 @@ class Line:
             log.warning("the venue refused something else", extra={"reason": refused.reason})
             return
         what = "a stream" if about is None else f"the stream {about.channel.value}"
-        if not self._was_live:
+        if not self._was_live and not refused.passing:
             raise StreamLost(f"the venue refused {what}: {refused.reason}")
         raise _Lost(f"the venue refused {what}: {refused.reason}")
 

@@ -21,7 +21,9 @@ from latentspeed_cli.connector.streams import (
     Channel,
     Control,
     ControlKind,
+    Gap,
     Heartbeat,
+    Resubscribe,
     Subscription,
     SubscriptionAck,
     SubscriptionRefused,
@@ -74,6 +76,12 @@ class Source:
                     yield SubscriptionAck(what)
                 case "no":
                     yield SubscriptionRefused(what, "because")
+                case "not now":
+                    yield SubscriptionRefused(what, "because", passing=True)
+                case "missing":
+                    yield Gap(what, Channel.FILLS)
+                case "again":
+                    yield Resubscribe(what, (f"leave {what}", f"want {what}"))
                 case "pong":
                     yield Heartbeat()
                 case "bbo":
@@ -424,6 +432,19 @@ async def test_a_refusal_after_a_reconnect_is_tried_again() -> None:
         assert seen.connections == 3
 
 
+async def test_a_passing_refusal_is_tried_again_at_once() -> None:
+    async def handler(socket: ServerConnection, number: int) -> None:
+        if number == 1:
+            await send(socket, ("not now", FILLS.key))
+        else:
+            await acknowledge(socket, 1)
+        await socket.wait_closed()
+
+    async with venue(handler) as seen:
+        assert kinds(await take(stream(Source(seen.port), FILLS), 1)) == [CONNECTED]
+        assert seen.connections == 2
+
+
 async def test_a_refusal_of_something_else_is_passed_over() -> None:
     async def handler(socket: ServerConnection, _: int) -> None:
         await send(socket, ("no", "another"))
@@ -465,6 +486,37 @@ async def test_one_bad_frame_is_a_gap_and_hides_nothing() -> None:
     async with venue(handler) as seen:
         got = await take(stream(Source(seen.port), FILLS), 5)
     assert kinds(got) == [CONNECTED, fill(1), ControlKind.GAP, ControlKind.GAP, fill(2)]
+
+
+async def test_a_gap_in_the_venues_numbers_is_told_with_its_channel() -> None:
+    async def handler(socket: ServerConnection, _: int) -> None:
+        await send(socket, ("missing", "before there was anything to miss"))
+        await acknowledge(socket, 1)
+        await send(socket, ("fill", 1), ("missing", "number 7"), ("fill", 2))
+        await socket.wait_closed()
+
+    async with venue(handler) as seen:
+        connected, first, gap, second = await take(stream(Source(seen.port), FILLS), 4)
+    assert kinds([connected, first, second]) == [CONNECTED, fill(1), fill(2)]
+    assert isinstance(gap, Control)
+    assert (gap.kind, gap.channel, gap.detail) == (ControlKind.GAP, Channel.FILLS, "number 7")
+    assert gap.since_ns is not None
+
+
+async def test_a_source_may_have_a_subscription_asked_for_anew() -> None:
+    heard: list[str | bytes] = []
+
+    async def handler(socket: ServerConnection, _: int) -> None:
+        await acknowledge(socket, 1)
+        await send(socket, ("again", "another"), ("again", FILLS.key), ("fill", 1))
+        heard.extend([await socket.recv(), await socket.recv()])
+        await send(socket, ("ack", FILLS.key), ("fill", 2))
+        await socket.wait_closed()
+
+    async with venue(handler) as seen:
+        got = await take(stream(Source(seen.port), FILLS), 3)
+    assert kinds(got) == [CONNECTED, fill(1), fill(2)]
+    assert heard == ["leave fills", "want fills"]
 
 
 async def test_bad_frames_again_and_again_end_the_stream() -> None:

@@ -1,0 +1,1 @@
+"""The dYdX v4 connector."""

@@ -1,0 +1,367 @@
+"""The control API of this venue: what a test or a demo may do to it, outside the venue's own paths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from latentspeed_cli.errors import UsageError
+
+from . import engine, keys, ledger, transfers
+from .market import Market
+from .numbers import plain, units
+from .refusals import REGISTERED, Refused
+from .universe import STATUS_NAMES, USDC_DENOM
+
+if TYPE_CHECKING:
+    from .model import DydxModel
+
+_NS = 1_000_000_000
+
+
+class Fund(msgspec.Struct, forbid_unknown_fields=True):
+    """Add dollars to a subaccount, or (wallet) coins to the address; an unknown address becomes an account."""
+
+    address: str
+    amount: str
+    subaccount: int = 0
+    wallet: bool = False
+
+
+class Price(msgspec.Struct, forbid_unknown_fields=True):
+    """Set prices of a market. mid moves the path there for good; oracle stays until cleared."""
+
+    ticker: str
+    mid: str | None = None
+    oracle: str | None = None
+    clear: bool = False
+
+
+class SeedBook(msgspec.Struct, forbid_unknown_fields=True):
+    """Replace the background quotes of a market by these [price, size] levels, until `clear`."""
+
+    ticker: str
+    bids: list[tuple[str, str]] = []
+    asks: list[tuple[str, str]] = []
+    clear: bool = False
+
+
+class TradeFlow(msgspec.Struct, forbid_unknown_fields=True):
+    """A background trade now: buys lift offers up to price, sells hit bids down to price."""
+
+    ticker: str
+    side: str
+    size: str
+    price: str
+
+
+class Count(msgspec.Struct, forbid_unknown_fields=True):
+    count: int = 1
+
+
+class Blocks(msgspec.Struct, forbid_unknown_fields=True):
+    blocks: int = 1
+
+
+class Reject(msgspec.Struct, forbid_unknown_fields=True):
+    """Refuse the next `count` broadcasts with a code."""
+
+    codespace: str = "sdk"
+    code: int = 20
+    detail: str = ""
+    count: int = 1
+
+
+class Unavailable(msgspec.Struct, forbid_unknown_fields=True):
+    """Answer the next calls with gRPC Unavailable, before the node sees them or (after) once it did its work."""
+
+    count: int = 1
+    after: bool = False
+
+
+class Lag(msgspec.Struct, forbid_unknown_fields=True):
+    seconds: float
+
+
+class Late(msgspec.Struct, forbid_unknown_fields=True):
+    """Delay, drop or double off-chain (BEST_EFFORT_*) messages from here on; all default: as usual."""
+
+    seconds: float = 0.0
+    drop: bool = False
+    duplicate: bool = False
+
+
+class Status(msgspec.Struct, forbid_unknown_fields=True):
+    ticker: str
+    status: str
+
+
+class Ticker(msgspec.Struct, forbid_unknown_fields=True):
+    ticker: str
+    on: bool = True
+
+
+class Sequence(msgspec.Struct, forbid_unknown_fields=True):
+    """Set an account's number or sequence."""
+
+    address: str
+    number: int | None = None
+    sequence: int | None = None
+
+
+class Funding(msgspec.Struct, forbid_unknown_fields=True):
+    """Settle funding in the next block; rate (1-hour, such as "0.00001") is what the hour's rate is taken to be."""
+
+    ticker: str | None = None
+    rate: str | None = None
+
+
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
+def run(model: DydxModel, command: str, arguments: Mapping[str, object]) -> object:
+    """Carry out a command. Raises UsageError for an unknown one or arguments that do not fit."""
+    known = _COMMANDS.get(command)
+    if known is None:
+        raise UsageError(f"unknown control command {command!r}; there are {', '.join(sorted(_COMMANDS))}")
+    shape, function = known
+    try:
+        return function(model, msgspec.convert(dict(arguments), shape))
+    except (msgspec.ValidationError, ValueError) as error:
+        raise UsageError(f"{command}: {error}") from error
+
+
+def _market(model: DydxModel, ticker: str) -> Market:
+    market = model.world.by_ticker.get(ticker)
+    if market is None:
+        raise UsageError(f"no such market: {ticker}")
+    return market
+
+
+def _subticks(market: Market, given: str) -> int:
+    return units(given, market.spec.price_exponent)
+
+
+def _quantums(market: Market, given: str) -> int:
+    return units(given, market.spec.atomic_resolution)
+
+
+def _fund(model: DydxModel, given: Fund) -> object:
+    world = model.world
+    if keys.address_bytes(given.address) is None:
+        raise UsageError(f"not an address: {given.address}")
+    amount = units(given.amount, -6)
+    if given.wallet:
+        transfers.give(world, given.address, USDC_DENOM, amount)
+        return None
+    if given.address not in world.accounts:
+        world.open_account(given.address)
+    ledger.pay(world, world.subaccount(given.address, given.subaccount), amount)
+    return None
+
+
+def _price(model: DydxModel, given: Price) -> object:
+    market, world = _market(model, given.ticker), model.world
+    if given.clear:
+        market.shift, market.oracle_override = 0, None
+    if given.oracle is not None:
+        market.oracle_override = _subticks(market, given.oracle)
+    step = market.flow.step_at(world.elapsed())
+    if given.mid is not None:
+        market.shift = _subticks(market, given.mid) - market.flow.touch(step).mid
+    world.new_oracles()
+    engine.move_to(world, market, market.flow.touch(step, market.shift))
+    return {"oracle": market.spec.price(world.oracle(market.pair))}
+
+
+def _seed_book(model: DydxModel, given: SeedBook) -> object:
+    market, world = _market(model, given.ticker), model.world
+    if given.clear:
+        market.seeded = None
+    else:
+        sides = {True: given.bids, False: given.asks}
+        seeded = {
+            side: {_subticks(market, price): (_quantums(market, size), 1) for price, size in levels}
+            for side, levels in sides.items()
+        }
+        if seeded[True] and seeded[False] and max(seeded[True]) >= min(seeded[False]):
+            raise UsageError("the book would be crossed")
+        market.seeded = seeded
+    engine.move_to(world, market, market.flow.touch(market.flow.step_at(world.elapsed()), market.shift))
+    return None
+
+
+def _trade(model: DydxModel, given: TradeFlow) -> object:
+    market, world = _market(model, given.ticker), model.world
+    if given.side not in {"buy", "sell"}:
+        raise UsageError("side is buy or sell")
+    engine.advance(world, market)
+    market.lay_quotes(world.elapsed())
+    done = engine.background_trade(
+        world,
+        market,
+        is_buy=given.side == "buy",
+        limit=_subticks(market, given.price),
+        size=_quantums(market, given.size),
+    )
+    return {"traded": market.spec.size(done)}
+
+
+def _rate_limit(model: DydxModel, given: Count) -> object:
+    model.rest.forced_429 += given.count
+    return None
+
+
+def _geoblock(model: DydxModel, given: Count) -> object:
+    model.rest.forced_403 += given.count
+    model.sockets.block_accounts += given.count
+    return None
+
+
+def _fail_snapshots(model: DydxModel, given: Count) -> object:
+    model.sockets.fail_snapshots += given.count
+    return None
+
+
+def _reject(model: DydxModel, given: Reject) -> object:
+    if (given.codespace, given.code) not in REGISTERED:
+        raise UsageError(f"no such code: {given.codespace} {given.code}")
+    model.chain.forced += [Refused(given.codespace, given.code, given.detail) for _ in range(given.count)]
+    return None
+
+
+def _unavailable(model: DydxModel, given: Unavailable) -> object:
+    if given.after:
+        model.unavailable_after += given.count
+    else:
+        model.unavailable_before += given.count
+    return None
+
+
+def _restarted(model: DydxModel, given: Count) -> object:
+    model.chain.at_height_zero += given.count
+    return None
+
+
+def _halt(model: DydxModel, given: Nothing) -> object:
+    model.chain.halted = True
+    return None
+
+
+def _resume(model: DydxModel, given: Nothing) -> object:
+    """The chain goes on from here: the time it stood still brings no blocks."""
+    model.chain.halted = False
+    model.make_block(model.world.now_ns)
+    return None
+
+
+def _block(model: DydxModel, given: Blocks) -> object:
+    """Make blocks now, whatever the clock says; times stay a block apart at least."""
+    counters = model.world.counters
+    for _ in range(given.blocks):
+        model.make_block(max(counters.block_time_ns + 1, model.world.now_ns))
+    return {"height": counters.height}
+
+
+def _hold(model: DydxModel, given: Blocks) -> object:
+    model.chain.hold_blocks = given.blocks
+    return None
+
+
+def _drop_mempool(model: DydxModel, given: Nothing) -> object:
+    waiting = list(model.world.mempool)
+    for item in waiting:
+        if item in model.world.mempool:
+            model.chain.evict(item)
+    return {"dropped": len(waiting)}
+
+
+def _lag(model: DydxModel, given: Lag) -> object:
+    model.world.lag_ns = int(given.seconds * _NS)
+    return None
+
+
+def _late(model: DydxModel, given: Late) -> object:
+    world = model.world
+    world.late_ns, world.drop_offchain, world.double_offchain = int(given.seconds * _NS), given.drop, given.duplicate
+    return None
+
+
+def _crossed(model: DydxModel, given: Ticker) -> object:
+    market = _market(model, given.ticker)
+    (model.feeds.keep_stale.add if given.on else model.feeds.keep_stale.discard)(market.spec.ticker)
+    return None
+
+
+def _status(model: DydxModel, given: Status) -> object:
+    market = _market(model, given.ticker)
+    numbers = {name: number for number, name in STATUS_NAMES.items()}
+    if given.status not in numbers:
+        raise UsageError(f"no such status: {given.status}")
+    market.status = numbers[given.status]
+    market.quoted = None
+    model.feeds.market_changed(market)
+    return None
+
+
+def _sequence(model: DydxModel, given: Sequence) -> object:
+    account = model.world.accounts.get(given.address)
+    if account is None:
+        raise UsageError(f"no such account: {given.address}")
+    if given.number is not None:
+        account.number = given.number
+    if given.sequence is not None:
+        account.sequence = account.check_sequence = given.sequence
+    model.world.touch_account(account)
+    return None
+
+
+def _funding(model: DydxModel, given: Funding) -> object:
+    if given.ticker is not None and given.rate is not None:
+        _market(model, given.ticker).rate_override = units(given.rate, -9)
+    model.world.items = []
+    model.world.counters.funding_hour -= 1
+    model.make_block(max(model.world.counters.block_time_ns + 1, model.world.now_ns))
+    return None
+
+
+def _state(model: DydxModel, given: Nothing) -> object:
+    """Where things stand: heights, the mempool, what rests."""
+    world = model.world
+    return {
+        "height": world.counters.height,
+        "indexer_height": model.indexer.height,
+        "mempool": len(world.mempool),
+        "short_term": len(world.short),
+        "stateful": len(world.stateful),
+        "lag_s": plain(world.lag_ns, -9),
+    }
+
+
+_COMMANDS: dict[str, tuple[type, Any]] = {
+    "fund": (Fund, _fund),
+    "price": (Price, _price),
+    "seed_book": (SeedBook, _seed_book),
+    "trade": (TradeFlow, _trade),
+    "rate_limit": (Count, _rate_limit),
+    "geoblock": (Count, _geoblock),
+    "fail_snapshots": (Count, _fail_snapshots),
+    "reject": (Reject, _reject),
+    "unavailable": (Unavailable, _unavailable),
+    "restarted": (Count, _restarted),
+    "halt": (Nothing, _halt),
+    "resume": (Nothing, _resume),
+    "block": (Blocks, _block),
+    "hold": (Blocks, _hold),
+    "drop_mempool": (Nothing, _drop_mempool),
+    "lag": (Lag, _lag),
+    "late": (Late, _late),
+    "crossed": (Ticker, _crossed),
+    "status": (Status, _status),
+    "sequence": (Sequence, _sequence),
+    "funding": (Funding, _funding),
+    "state": (Nothing, _state),
+}
