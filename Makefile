@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SOURCES := pyproject.toml $(shell find latentspeed_cli plugins -name '*.py' -o -name 'py.typed')
-CHECKED := latentspeed_cli plugins/hyperliquid/latentspeed_hyperliquid tests benchmarks
+CHECKED := latentspeed_cli plugins/hyperliquid/latentspeed_hyperliquid plugins/dydx_v4/latentspeed_dydx_v4 tests benchmarks
 # Tests and the demo run against the installed wheel, with a state of their own.
 RUN := env -u PYTHONPATH PYTHONSAFEPATH=1
 

@@ -37,7 +37,6 @@ MODULES = {
     "time": "time",
     "random": "randomness",
     "secrets": "randomness",
-    "uuid": "randomness",
     "socket": "sockets",
     "socketserver": "sockets",
     "sqlite3": "disk",
@@ -53,6 +52,8 @@ CALLS = {
     "datetime.today": "time",
     "date.today": "time",
     "os.urandom": "randomness",
+    "uuid.uuid1": "randomness",
+    "uuid.uuid4": "randomness",
     "os.getrandom": "randomness",
     "os.open": "disk",
     "os.remove": "disk",
@@ -126,7 +127,8 @@ def test_only_the_seam_modules_reach_the_world(root: Path) -> None:
         ("from time import monotonic", "time"),
         ("from datetime import datetime\ndatetime.now()", "time"),
         ("import random", "randomness"),
-        ("import uuid", "randomness"),
+        ("import uuid\nuuid.uuid4()", "randomness"),
+        ("from uuid import uuid4", "randomness"),
         ("import os\nos.urandom(8)", "randomness"),
         ("from os import urandom", "randomness"),
         ("import socket", "sockets"),
@@ -142,4 +144,9 @@ def test_the_lint_bites(source: str, seam: str) -> None:
 
 
 def test_the_lint_lets_pure_code_pass() -> None:
-    assert reached("import asyncio\nfrom datetime import datetime\nasyncio.sleep(1)\nreopen('x')\n") == []
+    assert (
+        reached(
+            "from uuid import uuid5\nimport asyncio\nfrom datetime import datetime\nasyncio.sleep(1)\nreopen('x')\n"
+        )
+        == []
+    )
