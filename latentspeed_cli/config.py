@@ -36,7 +36,9 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1", re.ASCII)
 
 _TOP_KEYS = ("default_profile", "profiles")
-_PROFILE_KEYS = ("venue", "network", "account", "subaccount", "key", "output", "base_url", "guards")
+# Settings that some connectors have; a connector that lacks one refuses it.
+_VENUE_KEYS = ("node_url", "ws_url", "authenticator", "nonces")
+_PROFILE_KEYS = ("venue", "network", "account", "subaccount", "key", "output", "base_url", "guards", *_VENUE_KEYS)
 _GUARD_KEYS = ("max_order_notional", "max_day_notional", "price_band_bps", "allow_master_key")
 
 
@@ -46,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     account: the address the key acts for, None for the key's own. vault: a sub-account or vault of it. key: where the
     profile says its key is; always None on the sandbox, whose own keys are used; sandbox_account says which of them.
     base_url: None for the network's own. mainnet_confirmed: mainnet was said both by the profile and on the command
-    line. The folders need not exist yet.
+    line. The folders need not exist yet. venue_options: settings that only some connectors have, as they stand there.
     """
 
     venue: str
@@ -64,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float
     mainnet_confirmed: bool
     sandbox_account: int = 0
+    venue_options: dict[str, str] = {}
 
 
 def resolve(flags: Mapping[str, str | None], environ: Mapping[str, str] | None = None) -> Settings:
@@ -111,6 +114,7 @@ def resolve(flags: Mapping[str, str | None], environ: Mapping[str, str] | None =
         cache_dir=_folder(environ, "LATENTSPEED_CACHE_DIR", "cache"),
         config_path=config_path,
         timeout_s=parse_duration(flags["timeout"] or "", "--timeout") if flags.get("timeout") else DEFAULT_TIMEOUT_S,
+        venue_options={name: profile[name] for name in _VENUE_KEYS if name in profile} if network != "sandbox" else {},
         mainnet_confirmed=flags.get("network") == "mainnet" and profile.get("network") == "mainnet",
     )
 

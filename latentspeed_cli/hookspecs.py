@@ -31,9 +31,11 @@ class ConnectorSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What a connector says about itself. Cheap: no import of weight.
 
     name: what `--venue` takes. api_version: API_VERSION it was written for. config_type: a msgspec Struct with at least
-    network, base_url, account and key. networks: names it can reach. order_types, tifs: values of OrderType and
-    TimeInForce it can send. capabilities: words such as "post_only", "reduce_only", "cancel_by_client_id",
-    "sub_accounts", "modify". key_variables: environment variables that may hold a key, first match wins.
+    network, base_url, account and key; where the account's address alone does not say whose orders are meant, a
+    property `acts_for` does, as far as that is configured. networks: names it can reach. order_types, tifs: values of
+    OrderType and TimeInForce it can send. capabilities: words such as "post_only", "reduce_only",
+    "cancel_by_client_id", "sub_accounts", "modify". key_variables: environment variables that may hold a key, first
+    match wins.
     """
 
     name: str

@@ -17,18 +17,22 @@ from .connector.throttle import Throttle
 from .core.events import Event
 from .core.types import Network
 from .entropy import Entropy, SystemEntropy
-from .errors import CredentialError, PluginError, UsageError
+from .errors import ConfigError, CredentialError, PluginError, UsageError
 from .hookspecs import ConnectorSpec
 from .telemetry import Counters
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a connector goes, and as whom. instance: of the sandbox, else empty."""
+    """Where a connector goes, and as whom. instance: of the sandbox, else empty. ws_url, node_url: where they do not
+    follow from base_url.
+    """
 
     base_url: str | None
     instance: str
     account: str | None
     key: keys.Secret | None
+    ws_url: str | None = None
+    node_url: str | None = None
 
 
 @asynccontextmanager
@@ -67,7 +71,9 @@ async def open_connector(
 
     from .cache import MarketCache
     from .journal import Journal
+    from .transport.grpc import GrpcTransport
     from .transport.http import HttpTransport
+    from .transport.routes import Routes
 
     def streams() -> StreamTransport:
         from .transport.ws import WsTransport
@@ -80,13 +86,14 @@ async def open_connector(
         stack.enter_context(closing(journal))
         web_utils = hook.latentspeed_web_utils(config=venue_config)
         http = await stack.enter_async_context(HttpTransport(clock, timeout_s=settings.timeout_s))
+        calls = await stack.enter_async_context(GrpcTransport(clock, timeout_s=settings.timeout_s))
         parts = Parts(
             venue=plugin.spec.name,
             network=settings.network,
-            account=auth.account if auth is not None else place.account,
+            account=auth.account if auth is not None else getattr(venue_config, "acts_for", None) or place.account,
             auth=auth if sign else None,
             web_utils=web_utils,
-            http=Throttle(http, web_utils.requests_per_minute),
+            http=Throttle(Routes(http, calls), web_utils.requests_per_minute),
             streams=streams,
             order_book_source=lambda symbols: hook.latentspeed_order_book_data_source(
                 config=venue_config, symbols=symbols
@@ -127,6 +134,8 @@ def _sandbox(settings: config.Settings, notify: Callable[[str], None]) -> Place:
         instance=info.instance or "",
         account=settings.account or own.address,
         key=keys.Secret(own.private_key),
+        ws_url=venue.ws_url,
+        node_url=venue.node_url,
     )
 
 
@@ -144,7 +153,8 @@ def _venue(settings: config.Settings, spec: ConnectorSpec, sign: bool, public: b
 
 
 def _plugin_config(spec: ConnectorSpec, settings: config.Settings, place: Place) -> Any:
-    """The plugin's own settings, made of ours."""
+    """The plugin's own settings, made of ours. Raises ConfigError for one that it does not have, or not like that."""
+    kinds = {field.name: field.type for field in msgspec.structs.fields(spec.config_type)}
     fields = {
         "network": settings.network,
         "base_url": place.base_url,
@@ -152,8 +162,16 @@ def _plugin_config(spec: ConnectorSpec, settings: config.Settings, place: Place)
         "vault": settings.vault,
         "key": place.key,
     }
-    return spec.config_type(**{name: value for name, value in fields.items() if name in _names(spec)})
-
-
-def _names(spec: ConnectorSpec) -> frozenset[str]:
-    return frozenset(field.name for field in msgspec.structs.fields(spec.config_type))
+    if place.node_url is not None:
+        fields.update(ws_url=place.ws_url, node_url=place.node_url)
+    own = {**settings.venue_options}
+    if settings.vault is not None and "vault" not in kinds:
+        own["subaccount"] = settings.vault
+    for name, text in own.items():
+        if name not in kinds:
+            raise ConfigError(f"{spec.name} has no setting {name!r}")
+        try:
+            fields[name] = msgspec.convert(text, kinds[name], strict=False)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{name}: {error}") from None
+    return spec.config_type(**{name: value for name, value in fields.items() if name in kinds})

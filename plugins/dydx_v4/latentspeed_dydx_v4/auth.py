@@ -15,7 +15,7 @@ from coincurve import PrivateKey
 from latentspeed_cli.errors import CredentialError, OrderRefused
 
 from . import tx
-from .config import DydxV4Config
+from .config import DydxV4Config, labelled
 from .constants import BATCH_CANCEL, CANCEL_ORDER, CHAIN_IDS, PLACE_ORDER, UPDATE_LEVERAGE
 from .sandbox.accounts import PRIVATE_KEYS as SANDBOX_KEYS
 from .wallet import address_of, parse_address, private_key
@@ -84,8 +84,3 @@ class DydxV4Auth:
 def signature(key: PrivateKey, document: bytes) -> bytes:
     """r and s over the SHA-256 of a SignDoc, 64 bytes; s is the low one."""
     return key.sign_recoverable(hashlib.sha256(document).digest(), hasher=None)[:64]
-
-
-def labelled(owner: str, subaccount: int) -> str:
-    """How an account is called: orders of two subaccounts must not be taken for each other's."""
-    return f"{owner}/{subaccount}" if subaccount else owner

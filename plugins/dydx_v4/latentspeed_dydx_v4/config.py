@@ -47,6 +47,16 @@ class DydxV4Config(msgspec.Struct, frozen=True, kw_only=True):
         if self.nonces not in NONCES:
             raise ConfigError(f"unknown nonces {self.nonces!r}", hint="one of: " + ", ".join(NONCES))
 
+    @property
+    def acts_for(self) -> str | None:
+        """The account as orders bear it, when its address is configured."""
+        return None if self.account is None else labelled(self.account, self.subaccount)
+
+
+def labelled(address: str, subaccount: int) -> str:
+    """How an account is called: orders of two subaccounts must not be taken for each other's."""
+    return f"{address}/{subaccount}" if subaccount else address
+
 
 def account_of(config: DydxV4Config) -> str | None:
     """The address whose orders are meant: the configured one, else the key's own; None without either.
