@@ -54,7 +54,8 @@ class OrderRecord(Record, frozen=True, kw_only=True, tag="order"):
     """One order: what was asked, what was sent, what became of it.
 
     outcome says what became of the request of this command, or of the last one known. may_be_live: it may rest at the
-    venue now or later. next: the command that settles an open question. request: the unsigned request of a dry run.
+    venue now or later. good_til_block, good_til_ts_ns: where the venue ends it by itself. next: the command that
+    settles an open question. request: the unsigned request of a dry run.
     """
 
     columns: ClassVar[tuple[str, ...]] = (
@@ -110,6 +111,9 @@ class OrderRecord(Record, frozen=True, kw_only=True, tag="order"):
     created_ts_iso: str
     updated_ts_ns: int
     updated_ts_iso: str
+    good_til_block: int | None = None
+    good_til_ts_ns: int | None = None
+    good_til_ts_iso: str | None = None
     request: dict[str, Any] | None = None
 
 
@@ -338,11 +342,13 @@ class SandboxAccount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     mnemonic: str | None = None
 
 
-class SandboxVenue(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one venue of the local exchange listens."""
+class SandboxVenue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where one venue of the local exchange listens. node_url, chain_id: of a chain; node_url is a gRPC host:port."""
 
     base_url: str
     ws_url: str
+    node_url: str | None = None
+    chain_id: str | None = None
     accounts: tuple[SandboxAccount, ...]
 
 
@@ -497,6 +503,9 @@ def order_record(
         created_ts_iso=clock.iso(order.created_ts_ns),
         updated_ts_ns=order.updated_ts_ns or order.created_ts_ns,
         updated_ts_iso=clock.iso(order.updated_ts_ns or order.created_ts_ns),
+        good_til_block=order.good_til_block,
+        good_til_ts_ns=order.good_til_ts_ns,
+        good_til_ts_iso=iso(order.good_til_ts_ns),
         request=None if request is None else dict(request),
     )
 

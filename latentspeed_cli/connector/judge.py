@@ -36,6 +36,8 @@ def placed(
     outcome: Outcome = "accepted"
     if is_undecided(order):
         outcome = "unknown"
+    elif isinstance(error, OrderRejected) and order.state is not OrderState.FAILED:
+        outcome = "rejected"
     elif order.state is OrderState.FAILED:
         outcome = "not_sent" if {item.kind for item in order.facts.evidence} <= {"never_sent"} else "rejected"
     if error is not None and error.client_order_id is None:
@@ -82,6 +84,8 @@ def _shortfall(order: InFlightOrder, target: WaitFor) -> LatentspeedError | None
             "the order was sent and its outcome is not known; it may be live",
             hint=f"latentspeed status {order.client_order_id}",
         )
+    if _was_turned_away(order) and target in ("ack", "open"):
+        return OrderRejected("the venue took the post-only order off again: it would have met another one at once")
     if state in (OrderState.CANCELLED, OrderState.EXPIRED):
         if target == "done" or (target in ("ack", "open") and (state is OrderState.CANCELLED or order.executed_amount)):
             return None
@@ -90,6 +94,15 @@ def _shortfall(order: InFlightOrder, target: WaitFor) -> LatentspeedError | None
     if reached(order, target):
         return None
     return NotYet(f"the order is {state.value}, not yet {_WORDS[target]}", hint="latentspeed status shows it")
+
+
+def _was_turned_away(order: InFlightOrder) -> bool:
+    """Whether the venue ended a post-only order itself: nobody of ours asked for it, and nothing was executed.
+
+    Some venues refuse such an order at once, others accept it first.
+    """
+    is_ended = order.state is OrderState.CANCELLED and order.post_only
+    return is_ended and not order.facts.cancels and not order.executed_amount
 
 
 _WORDS = {"ack": "executed", "open": "open", "filled": "filled", "done": "done"}

@@ -12,6 +12,7 @@ import msgspec
 
 from latentspeed_cli.connector.parts import Parts
 from latentspeed_cli.connector.perpetual import PerpetualDerivativeBase
+from latentspeed_cli.connector.reconciler import was_seen
 from latentspeed_cli.connector.venue import FenceVerdict
 from latentspeed_cli.core.drafts import CountedNonces
 from latentspeed_cli.core.flow import Flow
@@ -31,6 +32,7 @@ from .constants import (
     GAS_LIMIT,
     GET_TX,
     GTC_S,
+    LONG_TERM,
     PLACE_ORDER,
     SHORT_TERM,
     SHORT_TERM_BLOCKS,
@@ -41,14 +43,16 @@ from .constants import (
     VENUE,
 )
 from .markets import DydxV4Market
-from .payloads import Trade, Trades
-from .reads import DydxV4Reads
+from .payloads import Height, Trade, Trades
+from .reads import IN_STATE, DydxV4Reads
 from .refusals import Meaning
 from .wire import count, each, kept, shape, time_ns
 
 NS_PER_S = 1_000_000_000
 # A refused attempt is looked for until this many blocks after the refusal: accepted elsewhere, it would be in one.
 REFUSAL_BLOCKS = 3
+# A post-only order's block may be one after the height that was read, and the one that removes it is the next.
+SURE_BLOCKS = 2
 MAX_KNOWN_ENDS = 1_000
 PACE_TRADES = 100
 
@@ -76,6 +80,7 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
         self.chain = ChainState()
         self._counts_sequences = config.nonces == "sequence"
         self._ends: dict[str, End] = {}
+        self._shown: dict[str, int] = {}  # at which height a post-only order was first seen
 
     # Ids and rules
 
@@ -148,6 +153,23 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
                 order, good_til_ts_ns=seconds * NS_PER_S, timeout_height=block.height + TIMEOUT_BLOCKS
             )
         return self._named(order)
+
+    def order_status_flow(self, order: InFlightOrder) -> Flow[tuple[OrderUpdate, ...]]:
+        """A stateful post-only order that would meet another is in its block all the same, and removed in the next one:
+        that it rests is believed a block later.
+        """
+        if not (order.post_only and not was_seen(order) and encode.flags_of(order) == LONG_TERM):
+            return (yield from super().order_status_flow(order))
+        height = yield from self._indexed_height()
+        said = yield from super().order_status_flow(order)
+        if not any(update.report is Report.ACCEPTED and not update.venue_filled_amount for update in said):
+            return said
+        if any(update.venue_code == IN_STATE for update in said):
+            return ()  # the indexer, whose heights are counted here, does not show it yet
+        if len(self._shown) >= MAX_KNOWN_ENDS:
+            del self._shown[next(iter(self._shown))]
+        first = self._shown.setdefault(order.client_order_id, height)
+        return said if height >= first + SURE_BLOCKS else ()
 
     def sequence_for(self, order: InFlightOrder | None) -> CountedNonces | None:
         """None for a timestamp, and for short-term messages, of which the chain counts none."""
@@ -333,6 +355,10 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
         return order.timeout_height if refusal is None else refusal.height + REFUSAL_BLOCKS
 
     # Asking
+
+    def _indexed_height(self) -> Flow[int]:
+        said: Height = yield from self._get(Height, "height")
+        return count(said.height)
 
     def _read_account(self, owner: str) -> Flow[Account]:
         reply = yield self.web_utils.call(ACCOUNT, chain_state.account_query(owner))

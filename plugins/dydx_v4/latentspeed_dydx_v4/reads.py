@@ -37,6 +37,7 @@ ORDER_FLAGS = (SHORT_TERM, LONG_TERM, CONDITIONAL)
 # A short-term order fills at most this many blocks before its last one, replacements included.
 SHORT_TERM_BLOCKS = 200
 PPM = Decimal(1_000_000)
+IN_STATE = "in state"  # what the chain holds, and the indexer does not show yet
 _FINAL = frozenset({Report.FILLED, Report.CANCELLED, Report.EXPIRED, Report.FAILED})
 
 
@@ -306,7 +307,7 @@ class DydxV4Reads(DydxV4MarketReads):
             venue_client_id=order.venue_client_id or None,
             exchange_order_id=self._order_ids(order)[0],
             reason="untriggered" if flags == CONDITIONAL and not found.is_triggered else None,
-            venue_code="in state",
+            venue_code=IN_STATE,
             venue_filled_amount=filled or None,
         )
         return (update,)
