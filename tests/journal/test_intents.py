@@ -8,10 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from latentspeed_cli.clock import NS_PER_MS
-from latentspeed_cli.core.drafts import Draft
+from latentspeed_cli.core.drafts import CountedNonces, Draft
 from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report
 from latentspeed_cli.core.types import OrderState, TradeType
@@ -261,3 +262,41 @@ def test_lists_of_orders(journal: Journal, clock: Any, draft: Drafts) -> None:
     assert ids(states=[OrderState.OPEN]) == ["a"]
     assert ids(states=[]) == []
     assert ids(since_ns=START_NS + 1) == ["c", "b"]
+
+
+def test_nonces_that_the_venue_counts_follow_what_it_expects(journal: Journal, opened: Opened, draft: Drafts) -> None:
+    def counted(least: int, *, is_exact: bool = False) -> CountedNonces:
+        return CountedNonces(scope="the account", next=least, is_exact=is_exact)
+
+    def begun(name: str, sequence: CountedNonces) -> int | None:
+        return journal.begin([msgspec.structs.replace(draft(name), sequence=sequence)])[0].order.nonce
+
+    assert [begun("a", counted(5)), begun("b", counted(5))] == [5, 6]
+    assert opened().begin_cancel(known(journal, "a"), signer=SIGNER, sequence=counted(5)) == (1, 7)
+    assert begun("c", counted(6, is_exact=True)) == 6, "the venue named it, so what was handed out since counts no more"
+    assert begun("d", counted(6)) == 7
+    assert journal.begin([draft("e")])[0].order.nonce == START_MS, "the signer's own nonces are counted apart"
+    assert journal.reserve_nonce(SIGNER, sequence=counted(30)) == 30
+    journal.verify()
+
+
+def test_an_order_keeps_where_it_ends_and_each_attempt_its_own(journal: Journal, draft: Drafts) -> None:
+    journal.begin([draft(good_til_block=10, exchange_order_id="x1")])
+    journal.record([refused(1)], client_order_id="order-1")
+    (begun,) = journal.begin([draft(attempt=1, good_til_block=20, good_til_ts_ns=5, timeout_height=7)])
+    assert begun.fresh
+    stored = known(journal)
+    assert (stored.attempt, stored.good_til_block, stored.good_til_ts_ns, stored.timeout_height) == (2, 20, 5, 7)
+    assert stored.exchange_order_id == "x1"
+    journal.rebuild()
+    assert known(journal) == stored
+
+
+def test_an_id_that_is_known_before_the_order_is_sent_is_one_order_s(journal: Journal, draft: Drafts) -> None:
+    journal.begin([draft("a", exchange_order_id="x1")])
+    assert [found.client_order_id for found in journal.find("x1")] == ["a"]
+    (begun,) = journal.begin([draft("b", exchange_order_id="x1")])
+    assert (begun.fresh, begun.conflict, begun.order.client_order_id) == (False, True, "a")
+    (other,) = journal.begin([draft("c", exchange_order_id="x1", account="another")])
+    assert other.fresh
+    journal.verify()
