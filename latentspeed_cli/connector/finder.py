@@ -156,6 +156,8 @@ def external_order(item: OrderUpdate, *, venue: str, network: str, account: str)
         created_ts_ns=item.created_ts_ns or item.ts_ns,
         reduce_only=bool(item.reduce_only),
         is_external=True,
+        good_til_block=item.good_til_block,
+        good_til_ts_ns=item.good_til_ts_ns,
         exchange_order_id=item.exchange_order_id,
         facts=Facts(),
     )

@@ -44,7 +44,8 @@ class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     The order is named by whichever ids the venue gave: our own, the venue's twin of it (venue_client_id), or the
     venue's. attempt numbers the place or cancel attempt that a reply answers; place and cancel attempts are numbered
     apart, from 1 (a FAILED of attempt 0 never came as far as one). ts_ns: the venue's time of the event.
-    amount, price, side are what the venue says the order is; set when a query found an order we may not know.
+    amount, price, side and where it ends (good_til_block, good_til_ts_ns) are what the venue says the order is; set
+    when a query found an order we may not know.
     """
 
     report: Report
@@ -63,6 +64,8 @@ class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     price: Decimal | None = None
     reduce_only: bool | None = None
     created_ts_ns: int | None = None
+    good_til_block: int | None = None
+    good_til_ts_ns: int | None = None
 
 
 class TradeUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

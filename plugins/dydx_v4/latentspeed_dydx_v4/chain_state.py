@@ -45,7 +45,8 @@ class ChainState:
     """What was read, and when. One connector holds it; it is the only thing about the chain that changes.
 
     window: how many blocks ahead a short-term order may end; a refusal can teach another. expected: the sequence that
-    a refusal named. authenticator: which one lets our key sign for the account.
+    a refusal named. authenticator: which one lets our key sign for the account. block_ns: the pace of blocks, 0 when it
+    could not be measured, None when nobody has tried.
     """
 
     def __init__(self, authenticator: int | None = None) -> None:

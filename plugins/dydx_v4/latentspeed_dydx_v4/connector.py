@@ -19,7 +19,7 @@ from latentspeed_cli.core.flow import Flow
 from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
 from latentspeed_cli.core.reports import OrderUpdate, Report
 from latentspeed_cli.core.types import OrderType, TimeInForce
-from latentspeed_cli.errors import CredentialError, GuardRefused, OrderRefused, ProtocolError
+from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
 
 from . import chain_state, encode, identifiers, node, refusals, tx
 from .auth import DydxV4Auth
@@ -43,8 +43,8 @@ from .constants import (
     VENUE,
 )
 from .markets import DydxV4Market
-from .payloads import Height, Trade, Trades
-from .reads import IN_STATE, DydxV4Reads
+from .payloads import Height, HistoricalFunding, Trade, Trades
+from .reads import IN_STATE, DydxV4Reads, cancel_was_accepted
 from .refusals import Meaning
 from .wire import count, each, kept, shape, time_ns
 
@@ -54,7 +54,8 @@ REFUSAL_BLOCKS = 3
 # A post-only order's block may be one after the height that was read, and the one that removes it is the next.
 SURE_BLOCKS = 2
 MAX_KNOWN_ENDS = 1_000
-PACE_TRADES = 100
+PACE_TRADES, PACE_BLOCKS = 100, 5
+MAX_BLOCK_NS = 5 * NS_PER_S  # slower than this, the chain stood still in between
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,13 +141,13 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
 
     def prepared(self, order: InFlightOrder, intent: OrderIntent) -> InFlightOrder:
         """Immediate orders and brief ones live in the nodes' memory until a block, all others in the chain's state
-        until a time. Without an expiry that is 28 days from now.
+        until a time. Without an expiry that is 28 days from now. How many blocks a brief one has needs their pace.
         """
         block = self._block()
         if not order.order_type.has_trigger and order.is_ioc:
             order = msgspec.structs.replace(order, good_til_block=block.height + SHORT_TERM_BLOCKS)
-        elif not order.order_type.has_trigger and _is_brief(intent):
-            order = msgspec.structs.replace(order, good_til_block=block.height + self._blocks_in(intent.expire_s or 0))
+        elif _is_brief(intent) and (blocks := self._blocks_in(intent.expire_s or 0)):
+            order = msgspec.structs.replace(order, good_til_block=block.height + blocks)
         else:
             seconds = block.time_ns // NS_PER_S + (intent.expire_s or GTC_S)
             order = msgspec.structs.replace(
@@ -159,7 +160,8 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
         that it rests is believed a block later.
         """
         if not (order.post_only and not was_seen(order) and encode.flags_of(order) == LONG_TERM):
-            return (yield from super().order_status_flow(order))
+            said = yield from super().order_status_flow(order)
+            return tuple(_ended_by_us(order, update) for update in said)
         height = yield from self._indexed_height()
         said = yield from super().order_status_flow(order)
         if not any(update.report is Report.ACCEPTED and not update.venue_filled_amount for update in said):
@@ -193,18 +195,14 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
         return msgspec.structs.replace(order, exchange_order_id=name)
 
     def _blocks_in(self, seconds: int) -> int:
-        """So many blocks that an order ends before they last longer, by the measured pace; at most the window."""
+        """The most blocks that last no longer, by the measured pace, within the window; 0 when it is not known."""
         pace_ns = self.chain.block_ns
-        if pace_ns is None:
-            raise GuardRefused("how fast blocks follow each other is not known", hint="use an expiry above 20 s")
-        blocks = seconds * NS_PER_S // pace_ns
-        if blocks < 1:
-            raise OrderRefused(f"{seconds} s is less than a block on {VENUE}: {pace_ns / NS_PER_S:.2f} s")
-        return min(blocks, self.chain.window)
+        return min(seconds * NS_PER_S // pace_ns, self.chain.window) if pace_ns else 0
 
     # Changes
 
     def place_flow(self, order: InFlightOrder) -> Flow[OrderUpdate]:
+        self._use(order.nonce)
         reply = yield self._broadcast(self._placement(order))
         said = tx.broadcast_response(self.web_utils.check(reply, changes=True))
         if said.code:
@@ -226,6 +224,7 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
         is_short_term = end.ids.order_flags == SHORT_TERM
         timeout_height = 0 if is_short_term else self._block().height + TIMEOUT_BLOCKS
         raw = self._sign(CANCEL_ORDER, body, self._sequence(nonce, is_short_term), timeout_height)
+        self._use(nonce)
         reply = yield self._broadcast(raw)
         said = tx.broadcast_response(self.web_utils.check(reply, changes=True))
         if not said.code:
@@ -282,6 +281,7 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
                 f"the margin of {market.trading_pair} is {margin} on {VENUE}", hint=f"use --margin {margin}"
             )
         body = encode.update_leverage(self._owner(), market.asset_id, leverage)
+        self._use(nonce)
         reply = yield self._broadcast(self._sign(UPDATE_LEVERAGE, body, self._sequence(nonce, False), 0))
         said = tx.broadcast_response(self.web_utils.check(reply, changes=True))
         if said.code:
@@ -336,9 +336,12 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
         """Of short-term messages the chain takes any; the last one known is what all clients send."""
         if is_short_term:
             return self._account().sequence
-        if nonce == self.chain.expected:
-            self.chain.expected = None  # it is used now; the next one follows it
         return nonce
+
+    def _use(self, nonce: int | None) -> None:
+        """A sequence that a refusal named is used now; the next one follows it."""
+        if nonce == self.chain.expected:
+            self.chain.expected = None
 
     def _broadcast(self, raw: bytes) -> Any:
         return self.web_utils.call(BROADCAST_TX, tx.broadcast_request(raw), changes=True)
@@ -368,15 +371,22 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
         reply = yield self.web_utils.call(node.LATEST_BLOCK, b"")
         return chain_state.block(self.web_utils.check(reply, changes=False))
 
-    def _measure_blocks(self, trading_pair: str, block: Block) -> Flow[int | None]:
-        """Nanoseconds a block, since the oldest of the market's latest trades; None when there is none to go by."""
+    def _measure_blocks(self, trading_pair: str, block: Block) -> Flow[int]:
+        """Nanoseconds a block, rounded up: since one of the market's latest trades, else since a settled funding.
+
+        0 when there is nothing to go by, or blocks did not follow each other as they do.
+        """
         symbol = self._market(trading_pair).symbol
         said: Trades = yield from self._get(Trades, "trades", "perpetualMarket", symbol, limit=PACE_TRADES)
-        for trade in reversed(kept(each(said.trades, lambda raw: shape(raw, Trade)))):
-            height = 0 if trade.created_at_height is None else count(trade.created_at_height)
-            if 0 < height < block.height and (span_ns := block.time_ns - time_ns(trade.created_at)) > 0:
-                return -(-span_ns // (block.height - height))
-        return None
+        trades = kept(each(said.trades, lambda raw: shape(raw, Trade)))
+        moments = [(trade.created_at, trade.created_at_height or 0) for trade in trades]
+        settled: HistoricalFunding = yield from self._get(HistoricalFunding, "historicalFunding", symbol, limit=2)
+        moments += [(row.effective_at, row.effective_at_height) for row in settled.historical_funding]
+        for at, height in moments:  # the latest first
+            blocks, span_ns = block.height - count(height), block.time_ns - time_ns(at)
+            if PACE_BLOCKS <= blocks < block.height and 0 < span_ns <= blocks * MAX_BLOCK_NS:
+                return -(-span_ns // blocks)
+        return 0
 
     def _learn_end(self, order: InFlightOrder) -> Flow[None]:
         """Kind and end of an order of another program, from its row."""
@@ -439,6 +449,16 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
 def _is_brief(intent: OrderIntent) -> bool:
     """Whether an expiry is so near that the order is short-term."""
     return intent.expire_s is not None and intent.expire_s <= SHORT_TERM_EXPIRE_S and not intent.order_type.has_trigger
+
+
+def _ended_by_us(order: InFlightOrder, update: OrderUpdate) -> OrderUpdate:
+    """A row does not say why an order was removed. One that waited for its trigger, and would have been immediate then,
+    looks as if it had met nobody, also when we cancelled it.
+    """
+    is_doubtful = update.report is Report.EXPIRED and order.order_type.has_trigger and not update.venue_filled_amount
+    if not (is_doubtful and cancel_was_accepted(order)):
+        return update
+    return msgspec.structs.replace(update, report=Report.CANCELLED, reason="canceled")
 
 
 def _noted(order: InFlightOrder, ts_ns: int, reason: str) -> OrderUpdate:

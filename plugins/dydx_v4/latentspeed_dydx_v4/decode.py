@@ -201,6 +201,8 @@ def _order(
         price=optional(row.price) if known else None,
         reduce_only=row.reduce_only if known else None,
         created_ts_ns=None if row.created_at is None else time_ns(row.created_at),
+        good_til_block=count(row.good_til_block) if known and row.good_til_block is not None else None,
+        good_til_ts_ns=time_ns(row.good_til_block_time) if known and row.good_til_block_time is not None else None,
     )
 
 

@@ -265,7 +265,7 @@ class DydxV4Reads(DydxV4MarketReads):
         amount = update.amount or order.amount
         if amount and executed >= amount:
             report, reason = Report.FILLED, None
-        elif report is Report.EXPIRED and _cancel_was_accepted(order):
+        elif report is Report.EXPIRED and cancel_was_accepted(order):
             report, reason = Report.CANCELLED, "canceled"
         filled = max(executed, update.venue_filled_amount or ZERO)
         return msgspec.structs.replace(update, report=report, reason=reason, venue_filled_amount=filled or None)
@@ -371,6 +371,6 @@ def _is_of(row: OrderRow, order: InFlightOrder) -> bool:
     return row.client_metadata is None or count(row.client_metadata) == numbers[1]
 
 
-def _cancel_was_accepted(order: InFlightOrder) -> bool:
+def cancel_was_accepted(order: InFlightOrder) -> bool:
     facts = order.facts
     return bool(facts.cancels - facts.cancels_refused - facts.cancels_unknown)
