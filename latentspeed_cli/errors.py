@@ -161,6 +161,10 @@ class OrderRejected(VenueError):
     exit = Exit.REJECTED
 
 
+class AttemptRefused(OrderRejected):
+    """Refused for its timing, so nothing of it rests; the same order may be tried once more, with fresh numbers."""
+
+
 class OrderNotFound(VenueError):
     """Proven absent. A venue's "not found" alone is not such a proof."""
 
@@ -203,6 +207,13 @@ class OutcomeUnknown(LatentspeedError):
 
     exit = Exit.UNKNOWN
     retry = Retry.SAME_ID
+
+
+class NonceRefused(OutcomeUnknown):
+    """Refused for its nonce or sequence, which an earlier copy of the same request may have used up.
+
+    When it turns out that nothing of it landed, or ever can, the same order may be tried once more with another one.
+    """
 
 
 class ProtocolError(LatentspeedError):

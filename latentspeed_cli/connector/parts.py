@@ -11,7 +11,7 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 from ..clock import Clock
-from ..core.drafts import Begun, Draft
+from ..core.drafts import Begun, CountedNonces, Draft
 from ..core.flow import Reply, Request
 from ..core.guards import Guards
 from ..core.in_flight_order import InFlightOrder
@@ -41,11 +41,13 @@ class OrderJournal(Protocol):
 
     def begin(self, drafts: Sequence[Draft]) -> list[Begun]: ...
 
-    def begin_cancel(self, order: InFlightOrder, *, signer: str) -> tuple[int, int]:
+    def begin_cancel(
+        self, order: InFlightOrder, *, signer: str, sequence: CountedNonces | None = None
+    ) -> tuple[int, int]:
         """Write the intent to cancel. The number of the cancel attempt, and its nonce."""
         ...
 
-    def reserve_nonce(self, signer: str) -> int: ...
+    def reserve_nonce(self, signer: str, *, sequence: CountedNonces | None = None) -> int: ...
 
     def record(self, updates: Sequence[News], *, kind: str = "report", client_order_id: str | None = None) -> object:
         """Append news; what is known already is not written again."""

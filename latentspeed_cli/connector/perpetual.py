@@ -45,7 +45,8 @@ class PerpetualDerivativeBase(ConnectorBase):
             raise OrderRefused(
                 f"leverage {leverage} is out of range", hint=f"{market.trading_pair} allows 1 to {market.max_leverage}"
             )
-        nonce = self.parts.journal.reserve_nonce(signer)
+        await self.reader.ready()
+        nonce = self.parts.journal.reserve_nonce(signer, sequence=self.sequence_for(None))
         asked = (Decimal(leverage), "cross" if cross else "isolated")
         try:
             await drive(self.parts.http, self.leverage_flow(market.trading_pair, leverage, cross=cross, nonce=nonce))

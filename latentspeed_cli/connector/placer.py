@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 
 from ..clock import NS_PER_MS, NS_PER_S
 from ..core.decimals import EXACT, ZERO
-from ..core.drafts import may_try_again
+from ..core.drafts import Begun, may_try_again
 from ..core.guards import check as check_guards
 from ..core.guards import notional_at_worst
 from ..core.ids import parameters_hash, typed_parameters
@@ -25,6 +27,7 @@ from ..errors import (
     GuardRefused,
     IdConflict,
     JournalError,
+    LatentspeedError,
     OrderRefused,
     OutcomeUnknown,
     TransportError,
@@ -35,20 +38,25 @@ from .ledger import Ledger
 from .parts import OrderOutcome, Parts
 from .reader import Reader
 from .reconciler import Reconciler, is_undecided
-from .submitter import Submitter
+from .submitter import Sent, Submitter
 from .venue import VenueFlows
+
+log = logging.getLogger(__name__)
 
 # Past this, counted from the venue's time, nothing that we sent can be accepted any more.
 EXPIRES_AFTER_S = 15
 # How long a run waits for what another one is about to find out about the same order.
 CLASSIFICATION_WAIT_S = 30.0
 DAY_NS = 86_400 * NS_PER_S
+# So many other orders may have the id that an order was to have at the venue.
+MAX_PROBES = 8
 
 
 class Ticket(msgspec.Struct, eq=False, kw_only=True):
     """One order on its way. is_chosen: the client order id is the user's, so it may be known already.
 
-    is_checked: what was typed is known to fit the market's rule.
+    is_checked: what was typed is known to fit the market's rule. has_tried: an attempt of this run was refused for its
+    timing or its nonce, and there is no third one.
     deadline: the loop's time. settled: the outcome, or whatever prevented one.
     """
 
@@ -62,6 +70,7 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     deadline: float
     timeout_s: float
     settled: asyncio.Future[OrderOutcome | Exception]
+    has_tried: bool = False
 
 
 class Placer:
@@ -129,27 +138,20 @@ class Placer:
 
     async def place(self, ticket: Ticket) -> OrderOutcome:
         """Raises what prevented the order, as long as nothing was sent; afterwards there is an outcome."""
-        if ticket.is_chosen:
+        if ticket.is_chosen and not ticket.has_tried:
             known = await self._replay_from_journal(ticket)
             if known is not None:
                 return known
         order, top = await self._prepare(ticket)
-        failed = self._parts.journal.order(ticket.client_order_id) if ticket.is_chosen else None
+        is_known = ticket.is_chosen or ticket.has_tried
+        failed = self._parts.journal.order(ticket.client_order_id) if is_known else None
         if failed is not None:  # the number tells the journal which failure this attempt follows
             order = msgspec.structs.replace(order, attempt=failed.attempt)
         elif ticket.is_chosen:
             adopted = await self._adopt(ticket, order)
             if adopted is not None:
                 return adopted
-        order = self._with_expiry(order, top)
-        begun = await self._submitter.begin(
-            order,
-            signer=self.auth.signer,
-            submit_deadline_ns=self._parts.clock.now_ns() + int(ticket.timeout_s * NS_PER_S),
-            check=lambda: self._check_undecided(ticket, order),
-        )
-        if begun.conflict:
-            raise id_conflict(ticket.client_order_id)
+        begun = await self._begin(ticket, self._with_expiry(order, top))
         if not begun.fresh:  # another run was faster by a moment
             return await self._replay(ticket, self._ledger.start(begun.order)) or await self.place(ticket)
         try:
@@ -159,7 +161,39 @@ class Placer:
                 f"the order was sent, and what became of it cannot be written down: {error}",
                 client_order_id=ticket.client_order_id,
             ) from error
+        if sent.may_go_again and not ticket.has_tried and asyncio.get_running_loop().time() < ticket.deadline:
+            return await self._place_again(ticket, sent)
         return placed(sent.order, "ack", refusal=sent.refusal)
+
+    async def _begin(self, ticket: Ticket, order: InFlightOrder) -> Begun:
+        """Make the attempt durable; under another id at the venue when it meets one of another order there."""
+        for probe in range(MAX_PROBES):
+            begun = await self._submitter.begin(
+                order,
+                signer=self.auth.signer,
+                submit_deadline_ns=self._parts.clock.now_ns() + int(ticket.timeout_s * NS_PER_S),
+                check=partial(self._check_undecided, ticket, order),
+            )
+            if not begun.conflict:
+                return begun
+            is_other = begun.order.client_order_id != ticket.client_order_id
+            other_id = self._flows.with_another_id(order, probe + 1) if is_other else None
+            if other_id is None:
+                break
+            self._ledger.tracker.forget(ticket.client_order_id)
+            order = other_id
+        raise id_conflict(ticket.client_order_id)
+
+    async def _place_again(self, ticket: Ticket, sent: Sent) -> OrderOutcome:
+        """The one further attempt. What prevents it leaves the order as the first one did."""
+        ticket.has_tried = True
+        try:
+            return await self.place(ticket)
+        except OutcomeUnknown:
+            raise
+        except LatentspeedError as error:
+            log.info("there was no further attempt", extra={"error": str(error)})
+            return placed(sent.order, "ack", refusal=sent.refusal)
 
     async def dry_run(self, ticket: Ticket) -> OrderOutcome:
         """All checks, and the request as it would leave, without its signature. Nothing is tracked, written or sent."""
@@ -169,7 +203,8 @@ class Placer:
         order, top = await self._prepare(ticket)
         self._check_undecided(ticket, order)
         order = self._with_expiry(order, top)
-        nonce = self._parts.clock.now_ns() // NS_PER_MS
+        counted = self._flows.sequence_for(order)
+        nonce = self._parts.clock.now_ns() // NS_PER_MS if counted is None else counted.next
         request = self._flows.unsigned_request(msgspec.structs.replace(order, nonce=nonce, attempt=1))
         return OrderOutcome(order=order, outcome="dry_run", request=request)
 
@@ -182,7 +217,7 @@ class Placer:
         if not ticket.is_checked:  # before the book is read for nothing; with it, `resolve` checks once more
             rule.check(intent)
         try:
-            top = await self._reader.top(market.trading_pair)
+            top = await self._reader.top_when_ready(market.trading_pair, intent)
         except TransportError as error:
             error.hint = error.hint or "nothing was sent"
             raise
@@ -197,7 +232,8 @@ class Placer:
             day_notional=self._day_notional(now_ns),
         )
         order = self.new_order(ticket, intent, amount=priced.amount, price=priced.price)
-        return msgspec.structs.replace(order, reference_price=priced.reference_price), top
+        order = msgspec.structs.replace(order, reference_price=priced.reference_price)
+        return self._flows.prepared(order, intent), top
 
     def new_order(
         self, ticket: Ticket, intent: OrderIntent, *, amount: Decimal, price: Decimal | None

@@ -11,6 +11,7 @@ from typing import TypeVar
 from ..clock import NS_PER_S
 from ..core.account import AccountState
 from ..core.flow import Flow
+from ..core.in_flight_order import InFlightOrder, OrderIntent
 from ..core.market_data import Candle, MarketContext, OrderBookSnapshot, PublicTrade
 from ..core.pricing import MAX_BOOK_AGE_S, BookTop
 from ..core.reports import OrderUpdate, TradeUpdate
@@ -124,6 +125,12 @@ class Reader:
         self._markets = markets
         self._flows.symbols = markets.symbols
 
+    async def ready(self, *, order: InFlightOrder | None = None, intent: OrderIntent | None = None) -> None:
+        """Know what has to be known before something is signed. Raises what the reads raise."""
+        flows, now_ns = self._flows, self._parts.clock.now_ns()
+        if not flows.can_sign(now_ns, order=order, intent=intent):
+            await self.ask(lambda: flows.ready_to_sign_flow(now_ns, order=order, intent=intent))
+
     # Books and other public data
 
     async def book(self, trading_pair: str) -> OrderBookSnapshot:
@@ -147,6 +154,17 @@ class Reader:
             return known
         await self.book(trading_pair)
         return self._tops[trading_pair]
+
+    async def top_when_ready(self, trading_pair: str, intent: OrderIntent) -> BookTop:
+        """`top`, and meanwhile what is needed to sign an order. Raises what the reads raise."""
+        if self._flows.can_sign(self._parts.clock.now_ns(), intent=intent):
+            return await self.top(trading_pair)
+        top, ready = await asyncio.gather(self.top(trading_pair), self.ready(intent=intent), return_exceptions=True)
+        for found in (top, ready):
+            if isinstance(found, BaseException):
+                raise found
+        assert isinstance(top, BookTop)  # the errors were raised
+        return top
 
     async def context(self, trading_pairs: Sequence[str]) -> tuple[MarketContext, ...]:
         await self.markets()

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from ..clock import NS_PER_S
 from ..core.in_flight_order import InFlightOrder
+from ..core.reports import Report
 from ..core.types import OrderState
 from ..errors import JournalError, LatentspeedError
 from .drive import drive
@@ -30,6 +31,9 @@ FILL_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 # How long after a nonce turned out to be used the order is looked for again.
 USED_NONCE_LOOKS_S = (1.0, 2.0, 4.0)
 FENCE_WAITS_S = (0.0, 0.3, 1.0)
+# How often an order is looked for that the venue took without saying more, and one that only time can decide.
+FOLLOW_WAITS_S = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7)
+PENDING_WAIT_S = 1.0
 LEASE_POLL_S = 0.05
 
 
@@ -41,6 +45,11 @@ def is_undecided(order: InFlightOrder) -> bool:
 def was_seen(order: InFlightOrder) -> bool:
     """Whether the venue has or had it."""
     return order.facts.accepted or order.facts.filled or bool(order.facts.executed)
+
+
+def _is_settled(order: InFlightOrder) -> bool:
+    """Whether there is nothing more to wait for: it rests, or, where nothing of it can rest, it has ended."""
+    return order.is_done or (was_seen(order) and not order.is_ioc)
 
 
 class Reconciler:
@@ -109,6 +118,38 @@ class Reconciler:
             order = self._ledger.tracker[order.client_order_id]
         return order
 
+    async def follow(self, order: InFlightOrder, *, deadline: float) -> InFlightOrder:
+        """Wait until something shows what became of an order that the venue took without saying more.
+
+        A resting order is there when the venue shows it, an immediate one when it has ended. Never raises for trouble
+        on the way; when `deadline` (the loop's time) finds it undecided, that is noted. Raises JournalError.
+        """
+        try:
+            async with asyncio.timeout_at(deadline):
+                for wait_s in FOLLOW_WAITS_S:
+                    await asyncio.sleep(wait_s)
+                    order = await self._look_again(order)
+                    if _is_settled(order):
+                        return order
+                while not _is_settled(order):
+                    order = await self._settle_by_fence(order) if is_undecided(order) else order
+                    if not _is_settled(order):
+                        await asyncio.sleep(PENDING_WAIT_S)
+                        order = await self._look_again(order)
+        except TimeoutError:
+            order = self._ledger.tracker[order.client_order_id]
+        if is_undecided(order):
+            reason = "the venue took it, and nothing has shown since what became of it"
+            order = self._ledger.report(order, Report.UNKNOWN, kind="note", reason=reason)
+        return order
+
+    async def _look_again(self, order: InFlightOrder) -> InFlightOrder:
+        """The order as a stream has told it meanwhile, else as the venue says when asked for it alone."""
+        order = self._ledger.tracker[order.client_order_id]
+        if _is_settled(order):
+            return order
+        return await self._try("order status", partial(self._read_status, order)) or order
+
     async def look(self, order: InFlightOrder) -> InFlightOrder:
         """Look for an order everywhere: the journal (another process may know), status, open orders, fills."""
         order = self._ledger.reload(order.client_order_id) or order
@@ -123,13 +164,20 @@ class Reconciler:
         return order
 
     async def _settle_by_fence(self, order: InFlightOrder) -> InFlightOrder:
+        """Decide an order by its nonce. Where time alone tells, this takes that time: the caller bounds it."""
         verdict = await self._fence(order)
+        while verdict is not None and verdict.is_pending:
+            await asyncio.sleep(PENDING_WAIT_S)
+            order = await self._look_again(order)
+            if not is_undecided(order):
+                return order
+            verdict = await self._fence(order)
         if verdict is None:
             return order
         if verdict.burned:
             order = await self.look(order)
             if is_undecided(order):
-                order = self._ledger.fail(order, "nonce_burned", verdict.detail, kind="proof")
+                order = self._ledger.fail(order, verdict.evidence, verdict.detail, kind="proof")
         elif verdict.used:
             waited_s = 0.0
             for at_s in USED_NONCE_LOOKS_S:
@@ -151,7 +199,7 @@ class Reconciler:
         for wait_s in FENCE_WAITS_S:
             await asyncio.sleep(wait_s)
             verdict = await self._try("fence", lambda: drive(self._parts.http, self._flows.fence_flow(order)))
-            if verdict is not None and (verdict.burned or verdict.used):
+            if verdict is not None and (verdict.burned or verdict.used or verdict.is_pending):
                 return verdict
         return None
 

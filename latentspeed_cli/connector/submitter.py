@@ -13,7 +13,16 @@ from ..core.drafts import RATE_LIMITED, Begun, Draft
 from ..core.flow import Flow, Request
 from ..core.in_flight_order import InFlightOrder
 from ..core.reports import OrderUpdate, Report
-from ..errors import ConnectFailed, LatentspeedError, OutcomeUnknown, RateLimited, VenueError
+from ..core.types import OrderState
+from ..errors import (
+    AttemptRefused,
+    ConnectFailed,
+    LatentspeedError,
+    NonceRefused,
+    OutcomeUnknown,
+    RateLimited,
+    VenueError,
+)
 from .drive import drive
 from .ledger import Ledger
 from .parts import Parts
@@ -28,10 +37,11 @@ REPLY_SHARE = 0.6
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one attempt. refusal: why it definitely failed."""
+    """What became of one attempt. refusal: why it definitely failed. may_go_again: and another try may do better."""
 
     order: InFlightOrder
     refusal: LatentspeedError | None = None
+    may_go_again: bool = False
 
 
 class _Waiting(msgspec.Struct, eq=False):
@@ -65,7 +75,13 @@ class Submitter:
         def build(begun: InFlightOrder) -> bytes:
             return self._build(begun, check)
 
-        draft = Draft(order=order, signer=signer, submit_deadline_ns=submit_deadline_ns, build=build)
+        draft = Draft(
+            order=order,
+            signer=signer,
+            submit_deadline_ns=submit_deadline_ns,
+            build=build,
+            sequence=self._flows.sequence_for(order),
+        )
         loop = asyncio.get_running_loop()
         waiting = _Waiting(draft, loop.create_future())
         if not self._waiting:
@@ -104,14 +120,19 @@ class Submitter:
             detail = f"{RATE_LIMITED}: {error}"
             return Sent(order=self._ledger.fail(order, "venue_reply", detail, kind="reply"), refusal=error)
         except VenueError as error:
-            return Sent(order=self._ledger.fail(order, "venue_reply", str(error), kind="reply"), refusal=error)
+            order = self._ledger.fail(order, "venue_reply", str(error), kind="reply")
+            return Sent(order=order, refusal=error, may_go_again=isinstance(error, AttemptRefused))
         except (OutcomeUnknown, TimeoutError) as error:
             reason = str(error) or "the venue did not answer in time"
             order = self._ledger.report(order, Report.UNKNOWN, kind="reply", reason=reason)
             order = await self._reconciler.resolve(order, deadline=deadline)
+            if isinstance(error, NonceRefused) and order.state is OrderState.FAILED:
+                return Sent(order=order, may_go_again=True)
         else:
             self._ledger.record([update], kind="reply", of=order)
             order = self._ledger.tracker[order.client_order_id]
+            if update.report is Report.NOTE:
+                order = await self._reconciler.follow(order, deadline=deadline)
         if not is_undecided(order) and not order.fills_complete:
             order = await self._complete_fills(order, deadline)
         return Sent(order=order)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ..core.account import AccountState
+from ..core.drafts import CountedNonces
 from ..core.flow import Flow
 from ..core.in_flight_order import InFlightOrder, OrderIntent
 from ..core.market_data import Candle, MarketContext, OrderBookSnapshot, PublicTrade
@@ -31,12 +32,15 @@ class FenceVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt to burn an order's nonce showed.
 
     burned: the order of that nonce can never land any more. used: the nonce was consumed by something, perhaps by the
-    order itself. Neither: nothing was learnt.
+    order itself. is_pending: time alone will tell, as when a block has to pass. None of them: nothing was learnt.
+    evidence: the kind of proof that `burned` is, see core/reports.py.
     """
 
     burned: bool
     used: bool
     detail: str
+    is_pending: bool = False
+    evidence: str = "nonce_burned"
 
 
 class VenueFlows(ABC):
@@ -64,6 +68,31 @@ class VenueFlows(ABC):
     @abstractmethod
     def check_supported(self, intent: OrderIntent) -> None:
         """Raise OrderRefused for a kind of order that the venue does not have. Looks nothing up."""
+
+    # Before something is signed: most venues need nothing of this
+
+    def can_sign(self, now_ns: int, *, order: InFlightOrder | None = None, intent: OrderIntent | None = None) -> bool:
+        """Whether everything is known that signing needs: for a cancel of `order`, an order as `intent`, or else."""
+        return True
+
+    def ready_to_sign_flow(
+        self, now_ns: int, *, order: InFlightOrder | None = None, intent: OrderIntent | None = None
+    ) -> Flow[None]:
+        """Read what can_sign misses. Raises AuthRejected when the venue does not know the account."""
+        return None
+        yield
+
+    def prepared(self, order: InFlightOrder, intent: OrderIntent) -> InFlightOrder:
+        """`order` with what the venue fixes before it is sent: where it ends by itself, and its id if that is known."""
+        return order
+
+    def with_another_id(self, order: InFlightOrder, probe: int) -> InFlightOrder | None:
+        """`order` under the id to try when it met `probe` other orders of the account; None where ids never meet."""
+        return None
+
+    def sequence_for(self, order: InFlightOrder | None) -> CountedNonces | None:
+        """How the venue counts the nonce of an order, of its cancel, or of something else; None: it takes the time."""
+        return None
 
     # Reads, no key needed
 
@@ -116,17 +145,23 @@ class VenueFlows(ABC):
         """order.nonce and order.expires_after_ms are set.
 
         ACCEPTED, FILLED, EXPIRED for an immediate order that met nobody, or FAILED with a proof of its own (evidence
-        expired_before_accept). Raises what is definite (OrderRejected, AuthRejected, RateLimited), and OutcomeUnknown
-        where the answer does not tell, such as a nonce that was used already.
+        expired_before_accept). NOTE where the venue has taken it and says only later what became of it. Raises what is
+        definite (OrderRejected, AuthRejected, RateLimited; AttemptRefused when another try may do better), and
+        OutcomeUnknown where the answer does not tell, such as a nonce that was used already (NonceRefused).
         """
 
     @abstractmethod
     def cancel_flow(self, order: InFlightOrder, *, nonce: int, attempt: int) -> Flow[OrderUpdate]:
-        """CANCELLED when the venue calls it final; CANCEL_REFUSED when it says that there is nothing to cancel."""
+        """CANCELLED when the venue calls it final; CANCEL_REFUSED when it says that there is nothing to cancel; NOTE
+        when it has taken the cancel and says only later what came of it.
+        """
 
     @abstractmethod
     def fence_flow(self, order: InFlightOrder) -> Flow[FenceVerdict]:
-        """Use up the nonce of an order of unknown outcome, so that it can never land any more."""
+        """Use up the nonce of an order of unknown outcome, so that it can never land any more.
+
+        Where an attempt ends by itself, ask how far that is.
+        """
 
     @abstractmethod
     def leverage_flow(self, trading_pair: str, leverage: int, *, cross: bool, nonce: int) -> Flow[None]: ...

@@ -27,18 +27,31 @@ def may_try_again(order: InFlightOrder) -> bool:
     )
 
 
+class CountedNonces(msgspec.Struct, frozen=True, kw_only=True):
+    """Nonces that the venue counts itself, one by one, where they are not taken from the time.
+
+    scope: what shares one count, in the journal. next: the least that the venue can expect now; numbers handed out
+    since are not in it. is_exact: the venue has just named it, so what was handed out before counts no more.
+    """
+
+    scope: str
+    next: int
+    is_exact: bool = False
+
+
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """An order that is about to be sent; its nonce and attempt are the journal's to give.
 
-    signer: whose nonces it takes. submit_deadline_ns: until then only the writer may say what became of it. build:
-    makes the exact bytes from the order with nonce and attempt set; it is called inside the transaction, and whatever
-    it raises undoes the transaction.
+    signer: whose nonces it takes, unless `sequence` says otherwise. submit_deadline_ns: until then only the writer may
+    say what became of it. build: makes the exact bytes from the order with nonce and attempt set; it is called inside
+    the transaction, and whatever it raises undoes the transaction.
     """
 
     order: InFlightOrder
     signer: str
     submit_deadline_ns: int
     build: Callable[[InFlightOrder], bytes]
+    sequence: CountedNonces | None = None
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,6 +45,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """What one attempt fixed: with its order, all that is needed to build the bytes again, but never a signature.
 
     body_sha256: of the exact bytes, in hex. submit_deadline_ns: until then only the writer says what became of it.
+    scope: whose nonces are counted together, None for the signer's.
     """
 
     attempt: int
@@ -57,6 +58,10 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     price: Decimal | None
     reference_price: Decimal | None
     ts_ns: int
+    good_til_block: int | None = None
+    good_til_ts_ns: int | None = None
+    timeout_height: int | None = None
+    scope: str | None = None
 
 
 class CancelIntent(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +71,7 @@ class CancelIntent(msgspec.Struct, frozen=True, kw_only=True):
     signer: str
     nonce: int
     ts_ns: int
+    scope: str | None = None
 
 
 class Reserved(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +79,7 @@ class Reserved(msgspec.Struct, frozen=True, kw_only=True):
 
     signer: str
     nonce: int
+    scope: str | None = None
 
 
 Body: TypeAlias = InFlightOrder | Attempt | CancelIntent | Reserved | OrderUpdate | TradeUpdate
@@ -193,6 +200,9 @@ def attempted(order: InFlightOrder, body: Attempt) -> InFlightOrder:
         attempt=body.attempt,
         nonce=body.nonce,
         expires_after_ms=body.expires_after_ms,
+        good_til_block=body.good_til_block,
+        good_til_ts_ns=body.good_til_ts_ns,
+        timeout_height=body.timeout_height,
         amount=body.amount,
         price=body.price,
         reference_price=body.reference_price,

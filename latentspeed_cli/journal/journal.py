@@ -11,7 +11,7 @@ from typing import Self
 import msgspec
 
 from ..clock import NS_PER_MS, Clock
-from ..core.drafts import Begun, Draft
+from ..core.drafts import Begun, CountedNonces, Draft
 from ..core.in_flight_order import InFlightOrder
 from ..core.nonce import next_nonce
 from ..core.order_state import News
@@ -132,6 +132,11 @@ class Journal(JournalReader):
             holder = tables.holder_of(order.venue_client_id, venue=order.venue, account=order.account)
             if holder is not None and (other := tables.order(holder)) is not None:
                 return Begun(order=other, fresh=False, conflict=True)
+        if known is None and order.exchange_order_id is not None:
+            for name in tables.by_exchange_id(order.exchange_order_id):
+                other = tables.order(name)
+                if other is not None and (other.venue, other.account) == (order.venue, order.account):
+                    return Begun(order=other, fresh=False, conflict=True)
         if known is not None:
             if known.parameters_hash != order.parameters_hash:
                 return Begun(order=known, fresh=False, conflict=True)
@@ -140,12 +145,15 @@ class Journal(JournalReader):
         base = order if known is None else known
         now_ns = self._clock.now_ns()
         number = base.attempt + 1
-        nonce = next_nonce(tables.last_nonce(draft.signer), now_ns // NS_PER_MS)
+        nonce, scope = self._next_nonce(draft.signer, draft.sequence, now_ns)
         begun = msgspec.structs.replace(
             base,
             attempt=number,
             nonce=nonce,
             expires_after_ms=order.expires_after_ms,
+            good_til_block=order.good_til_block,
+            good_til_ts_ns=order.good_til_ts_ns,
+            timeout_height=order.timeout_height,
             amount=order.amount,
             price=order.price,
             reference_price=order.reference_price,
@@ -163,6 +171,10 @@ class Journal(JournalReader):
             price=begun.price,
             reference_price=begun.reference_price,
             ts_ns=now_ns,
+            good_til_block=begun.good_til_block,
+            good_til_ts_ns=begun.good_til_ts_ns,
+            timeout_height=begun.timeout_height,
+            scope=scope,
         )
         if known is None:
             self._append(INTENT, order, order.client_order_id, None, now_ns)
@@ -170,7 +182,9 @@ class Journal(JournalReader):
         tables.put(known, begun, attempt)
         return Begun(order=begun, fresh=True)
 
-    def begin_cancel(self, order: InFlightOrder, *, signer: str) -> tuple[int, int]:
+    def begin_cancel(
+        self, order: InFlightOrder, *, signer: str, sequence: CountedNonces | None = None
+    ) -> tuple[int, int]:
         """Write down that a cancel is about to be sent. The number of this attempt to cancel, and its nonce.
 
         An order that the journal does not know is adopted by it.
@@ -178,24 +192,28 @@ class Journal(JournalReader):
         with self._writing("writing the intent to cancel"):
             now_ns = self._clock.now_ns()
             known = self._tables.order(order.client_order_id) or self._adopt(order, now_ns)
-            body = CancelIntent(
-                attempt=next_cancel(known.facts),
-                signer=signer,
-                nonce=next_nonce(self._tables.last_nonce(signer), now_ns // NS_PER_MS),
-                ts_ns=now_ns,
-            )
+            nonce, scope = self._next_nonce(signer, sequence, now_ns)
+            body = CancelIntent(attempt=next_cancel(known.facts), signer=signer, nonce=nonce, ts_ns=now_ns, scope=scope)
             self._append(CANCEL_INTENT, body, known.client_order_id, body.attempt, now_ns)
             self._tables.put(known, after(known, body), body)
             return body.attempt, body.nonce
 
-    def reserve_nonce(self, signer: str) -> int:
+    def reserve_nonce(self, signer: str, *, sequence: CountedNonces | None = None) -> int:
         """A nonce for a request about no order."""
         with self._writing("reserving a nonce"):
             now_ns = self._clock.now_ns()
-            body = Reserved(signer=signer, nonce=next_nonce(self._tables.last_nonce(signer), now_ns // NS_PER_MS))
+            nonce, scope = self._next_nonce(signer, sequence, now_ns)
+            body = Reserved(signer=signer, nonce=nonce, scope=scope)
             self._append(RESERVED, body, None, None, now_ns)
             self._tables.put(None, None, body)
             return body.nonce
+
+    def _next_nonce(self, signer: str, sequence: CountedNonces | None, now_ns: int) -> tuple[int, str | None]:
+        """A nonce, and what it is counted by where that is not the signer."""
+        if sequence is None:
+            return next_nonce(self._tables.last_nonce(signer), now_ns // NS_PER_MS), None
+        last = None if sequence.is_exact else self._tables.last_nonce(sequence.scope)
+        return next_nonce(last, sequence.next), sequence.scope
 
     # News
 

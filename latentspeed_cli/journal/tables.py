@@ -83,7 +83,7 @@ class Tables:
     def put(self, before: InFlightOrder | None, now: InFlightOrder | None, body: Body) -> None:
         """Write what `body` made of an order: `before` is as the tables have it, None if they do not."""
         if isinstance(body, (Attempt, CancelIntent, Reserved)):
-            self.put_nonce(body.signer, body.nonce)
+            self.put_nonce(body.scope or body.signer, body.nonce)
         if now is None or now is before:
             return
         attempt = body if isinstance(body, Attempt) else None
@@ -115,7 +115,10 @@ class Tables:
                 "INSERT OR IGNORE INTO venue_ids VALUES (?, ?, ?, ?)",
                 (order.venue, order.account, order.venue_client_id, order.client_order_id),
             )
-        self._index(order, order.facts.exchange_order_ids, order.facts.fills.values())
+        exchange_ids = order.facts.exchange_order_ids
+        if order.exchange_order_id is not None:  # some venues' ids are known before the order is sent
+            exchange_ids |= {order.exchange_order_id}
+        self._index(order, exchange_ids, order.facts.fills.values())
 
     def update(self, before: InFlightOrder, now: InFlightOrder, attempt: Attempt | None) -> None:
         """An order that has changed. attempt: the new one, if that is the change."""

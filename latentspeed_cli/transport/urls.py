@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from ..errors import GuardRefused, UsageError
 
-_ENCRYPTED = {"https": True, "http": False, "wss": True, "ws": False}
+# grpc is encrypted unless it stays on this machine (grpc.py).
+_ENCRYPTED = {"https": True, "http": False, "wss": True, "ws": False, "grpc": True}
 
 
 def check_url(url: str, *, schemes: tuple[str, str]) -> str:

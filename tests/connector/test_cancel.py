@@ -248,7 +248,7 @@ async def test_a_refused_cancel_of_an_undecided_order_leaves_it_undecided(rig: R
 async def test_nothing_is_sent_when_the_intent_to_cancel_cannot_be_written(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(order: object, *, signer: str) -> tuple[int, int]:
+    def full(order: object, *, signer: str, **more: object) -> tuple[int, int]:
         raise JournalError("disk full")
 
     async with rig.connector() as connector:

@@ -65,8 +65,6 @@ LIBRARIES: dict[str, set[str]] = {
     "testing": {"msgspec", "vcr", "pytest", "aiohttp"},
     "plugin": {
         "msgspec",
-        "cosmpy",
-        "google",
         "coincurve",
         "Crypto",
         "sha3",
@@ -74,6 +72,8 @@ LIBRARIES: dict[str, set[str]] = {
         "eth_keys",
         "eth_utils",
         "hexbytes",
+        "cosmpy",
+        "google",
     },
     "errors": set(),
     "clock": set(),

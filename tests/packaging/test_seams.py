@@ -27,6 +27,7 @@ SEAMS: dict[str, tuple[str, ...]] = {
         "latentspeed_cli/crash.py",
         "latentspeed_cli/main.py",
         "latentspeed_cli/commands/call.py",
+        "latentspeed_cli/transport/grpc.py",  # it keeps the library's own words off stderr
         "latentspeed_cli/sandbox/supervisor.py",  # it keeps the user's keys out of the server's environment
     ),
     "stdout": ("latentspeed_cli/output.py", "latentspeed_cli/main.py", "latentspeed_cli/commands/call.py"),

@@ -110,7 +110,7 @@ def _units(value: Decimal, places: int) -> int | None:
         return None
     shift = exponent + places
     whole = int("".join(map(str, digits)))
-    if not whole > 0 or shift > 40 or shift < -80:
+    if whole == 0 or not -80 <= shift <= 40:
         return None
     if shift >= 0:
         whole *= 10**shift

@@ -1,6 +1,6 @@
 """Writing protobuf by hand, in its canonical form: the caller puts fields in ascending order, defaults are left out.
 
-The path of an order must not pay for a protobuf runtime. proto.py knows the same messages; a test holds both together.
+The path of an order must not pay for a protobuf runtime. proto.py knows the same messages; tests hold them together.
 """
 
 from __future__ import annotations

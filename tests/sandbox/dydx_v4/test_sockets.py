@@ -178,6 +178,20 @@ def test_a_book_can_be_made_to_cross(moving: Any) -> None:
     assert max(bids) >= min(asks)
 
 
+def test_what_changes_between_snapshot_and_registration_can_be_lost(venue: Any) -> None:
+    venue.control("snapshot_gap", ticker="BTC-USD")
+    number = venue.connect()
+    venue.subscribe(number, "v4_orderbook", "BTC-USD")
+    venue.take(number)
+    venue.place("buy", LOT, LOW)
+    venue.model.tick(venue.now_ns)
+    venue.place("buy", LOT, LOW - TICK)
+    venue.model.tick(venue.now_ns)
+    venue.collect()
+    [frame] = venue.take(number)
+    assert frame["contents"] == {"bids": [["79999", "0.0001"]]}
+
+
 def test_trades_candles_and_oracle_prices_are_told(moving: Any) -> None:
     number = moving.connect()
     moving.subscribe(number, "v4_trades", "BTC-USD")

@@ -9,7 +9,7 @@ import msgspec
 
 from . import ledger, limits, shortterm, signing, stateful, timers, transfers, tx, validate
 from .refusals import Refused, sdk
-from .state import IOC, Block, Holdings, Match, Order, TxResult, Waiting
+from .state import IOC, Account, Block, Holdings, Match, Order, Subaccount, TxResult, Waiting
 from .tx import Tx
 from .tx_messages import MsgBatchCancel, MsgCancelOrder, MsgPlaceOrder, MsgUpdateLeverage
 
@@ -314,13 +314,23 @@ class Chain:
                 stateful.remove(world, order, stateful.FULLY_FILLED, set())
             del world.items[before:]
             if money is not None:
-                world.subaccounts, world.accounts = money
+                self._put_back(*money)
             self._give_back(
                 [validate.order_of(m).key for m in given.messages if isinstance(m, MsgPlaceOrder)],
                 [stateful.key_of(m) for m in given.messages if isinstance(m, MsgCancelOrder)],
             )
             return refused.code, refused.codespace, refused.raw_log
         return 0, "", ""
+
+    def _put_back(self, subaccounts: dict[str, Subaccount], accounts: dict[str, Account]) -> None:
+        """Undo what a failed transaction's first messages did to the money."""
+        world = self.world
+        world.subaccounts, world.accounts = subaccounts, accounts
+        for key in world.touched:
+            world.touch("subaccount", key, subaccounts.get(key))
+        world.touched &= subaccounts.keys()
+        for account in accounts.values():
+            world.touch_account(account)
 
     # ---- after a restart -------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ def is_id(indexer: Indexer, channel: str, given: str) -> bool:
     if channel in (SUBACCOUNTS, PARENTS):
         address, slash, number = given.partition("/")
         most = 128_000 if channel == SUBACCOUNTS else 128
-        return bool(address and slash) and number.isdecimal() and int(number) < most
+        return bool(address and slash) and number.isdecimal() and len(number) < 20 and int(number) < most
     return True
 
 

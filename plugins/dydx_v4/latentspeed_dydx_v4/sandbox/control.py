@@ -296,6 +296,11 @@ def _crossed(model: DydxModel, given: Ticker) -> object:
     return None
 
 
+def _snapshot_gap(model: DydxModel, given: Ticker) -> object:
+    model.feeds.gaps.add(_market(model, given.ticker).spec.ticker)
+    return None
+
+
 def _status(model: DydxModel, given: Status) -> object:
     market = _market(model, given.ticker)
     numbers = {name: number for number, name in STATUS_NAMES.items()}
@@ -360,6 +365,7 @@ _COMMANDS: dict[str, tuple[type, Any]] = {
     "lag": (Lag, _lag),
     "late": (Late, _late),
     "crossed": (Ticker, _crossed),
+    "snapshot_gap": (Ticker, _snapshot_gap),
     "status": (Status, _status),
     "sequence": (Sequence, _sequence),
     "funding": (Funding, _funding),

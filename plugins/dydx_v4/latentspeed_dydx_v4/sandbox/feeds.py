@@ -22,6 +22,7 @@ class Feeds:
     """Turns what the node committed into updates, after the indexer's lag.
 
     keep_stale: tickers whose book keeps levels that are gone, as the gossip's does: their views cross (control API).
+    gaps: tickers whose next snapshot is taken before the subscription is registered: what changes in between is lost.
     """
 
     def __init__(self, indexer: Indexer, sockets: Sockets) -> None:
@@ -29,6 +30,7 @@ class Feeds:
         self.world = indexer.world
         self.sockets = sockets
         self.keep_stale: set[str] = set()
+        self.gaps: set[str] = set()
         self._blocks: deque[tuple[int, Committed]] = deque()
         self._books: dict[str, Sides] = {}
         self._oracles: dict[int, int] = {}
@@ -118,6 +120,9 @@ class Feeds:
         for ticker in [ticker for ticker in self._books if ticker not in wanted]:
             del self._books[ticker]
         for ticker in wanted:
+            if ticker in self.gaps and ticker not in self._books:
+                self.gaps.discard(ticker)
+                continue
             self.subscribed(ticker)
             market = self.world.by_ticker[ticker]
             now, before = self._book(market), self._books[ticker]

@@ -95,10 +95,12 @@ class Node:
 
     def _simulate(self, body: bytes) -> Message:
         request = decode(m.SimulateRequest, body, strict=False)
-        if not request.tx_bytes:
+        # The older field holds a Tx, which has the same bytes as a TxRaw.
+        raw = request.tx_bytes or request.tx
+        if not raw:
             raise Status(INVALID_ARGUMENT, "invalid empty tx")
         try:
-            used = self.chain.simulate(request.tx_bytes)
+            used = self.chain.simulate(raw)
         except Refused as refused:
             raise Status(UNKNOWN, f"{refused.raw_log} with gas used: '0'") from refused
         return m.SimulateResponse(gas_info=m.GasInfo(gas_wanted=2**63, gas_used=used), result=m.Empty())

@@ -62,7 +62,7 @@ class Query:
         given = self._given.get(name)
         if given is None:
             return default
-        value = int(given) if given.lstrip("-").isdecimal() else given
+        value = int(given) if given.removeprefix("-").isdecimal() and len(given) < 20 else given
         if not isinstance(value, int) or value < 1 or (most is not None and value > most):
             bound = f" that is not greater than max: {most}" if most is not None else ""
             raise bad(name, f"{name} must be a positive integer{bound}", value)
@@ -72,7 +72,7 @@ class Query:
         given = self._given.get(name)
         if given is None:
             return None
-        if not given.isdecimal():
+        if not given.isdecimal() or len(given) > 20:
             raise bad(name, f"{name} must be a non-negative integer", given)
         return int(given)
 
@@ -116,15 +116,19 @@ def address(given: str | None, name: str = "address", *, location: str = "query"
 
 
 def subaccount(given: str | None, name: str = "subaccountNumber", *, location: str = "query") -> int:
-    if given is None or not given.isdecimal() or int(given) > MAX_SUBACCOUNT:
+    if given is None or not _is_at_most(given, MAX_SUBACCOUNT):
         raise bad(name, f"{name} must be a non-negative integer less than 128001", given, location=location)
     return int(given)
 
 
 def parent(given: str | None, name: str = "parentSubaccountNumber", *, location: str = "query") -> int:
-    if given is None or not given.isdecimal() or int(given) > MAX_PARENT:
+    if given is None or not _is_at_most(given, MAX_PARENT):
         raise bad(name, f"{name} must be a non-negative integer less than 128", given, location=location)
     return int(given)
+
+
+def _is_at_most(given: str, most: int) -> bool:
+    return given.isdecimal() and len(given) < 20 and int(given) <= most
 
 
 def ticker(given: str) -> str:

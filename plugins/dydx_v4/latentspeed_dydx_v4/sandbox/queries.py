@@ -9,7 +9,7 @@ from . import ledger, limits
 from . import node_messages as m
 from . import query_messages as q
 from .refusals import Panic
-from .state import CONDITIONAL, LONG_TERM, Order, order_key
+from .state import CONDITIONAL, LONG_TERM, Order, Subaccount, order_key
 from .tx_messages import BuilderCodeParameters, OrderId, OrderMessage, SubaccountId
 from .universe import LIQUIDITY_TIERS, QUANTUM_CONVERSION_EXPONENT
 from .wire import Message, decode
@@ -146,9 +146,7 @@ def leverage(world: World, body: bytes) -> Message:
 # ---- subaccounts, perpetuals, prices -------------------------------------------------------------
 
 
-def subaccount(world: World, body: bytes) -> Message:
-    request = decode(m.BySubaccount, body, strict=False)
-    found = world.committed.get(f"{request.owner}/{request.number}")
+def _subaccount(owner: str, number: int, found: Subaccount | None) -> q.SubaccountMessage:
     assets: tuple[q.AssetPosition, ...] = ()
     positions: tuple[q.PerpetualPosition, ...] = ()
     if found is not None:
@@ -163,14 +161,23 @@ def subaccount(world: World, body: bytes) -> Message:
             )
             for pair, size in sorted(ledger.sizes_of(found).items())
         )
-    return q.SubaccountResponse(
-        subaccount=q.SubaccountMessage(
-            id=SubaccountId(owner=request.owner, number=request.number),
-            asset_positions=assets,
-            perpetual_positions=positions,
-            margin_enabled=True,
-        )
+    return q.SubaccountMessage(
+        id=SubaccountId(owner=owner, number=number),
+        asset_positions=assets,
+        perpetual_positions=positions,
+        margin_enabled=True,
     )
+
+
+def subaccount(world: World, body: bytes) -> Message:
+    request = decode(m.BySubaccount, body, strict=False)
+    found = world.committed.get(f"{request.owner}/{request.number}")
+    return q.SubaccountResponse(subaccount=_subaccount(request.owner, request.number, found))
+
+
+def subaccounts(world: World, body: bytes) -> Message:
+    rows = tuple(_subaccount(found.owner, found.number, found) for _, found in sorted(world.committed.items()))
+    return q.SubaccountsResponse(subaccount=rows, pagination=m.Page(total=len(rows)))
 
 
 def _perpetual(world: World, market: Market) -> q.Perpetual:
@@ -287,6 +294,7 @@ QUERIES: Mapping[str, Callable[[World, bytes], Message]] = {
     "/dydxprotocol.clob.Query/StatefulOrder": stateful_order,
     "/dydxprotocol.clob.Query/Leverage": leverage,
     "/dydxprotocol.subaccounts.Query/Subaccount": subaccount,
+    "/dydxprotocol.subaccounts.Query/SubaccountAll": subaccounts,
     "/dydxprotocol.perpetuals.Query/Perpetual": perpetual,
     "/dydxprotocol.perpetuals.Query/AllPerpetuals": perpetuals,
     "/dydxprotocol.perpetuals.Query/AllLiquidityTiers": liquidity_tiers,

@@ -165,6 +165,12 @@ class SubaccountResponse(Message, frozen=True, kw_only=True):
     FIELDS: ClassVar = (Field(1, "subaccount", SubaccountMessage),)
 
 
+class SubaccountsResponse(Message, frozen=True, kw_only=True):
+    subaccount: tuple[SubaccountMessage, ...] = ()
+    pagination: Page | None = None
+    FIELDS: ClassVar = (Field(1, "subaccount", SubaccountMessage, repeated=True), Field(2, "pagination", Page))
+
+
 class PerpetualParams(Message, frozen=True, kw_only=True):
     id: int = 0
     ticker: str = ""

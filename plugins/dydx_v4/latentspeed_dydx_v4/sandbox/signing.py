@@ -253,7 +253,10 @@ def check_authenticator(kind: str, config: bytes) -> bool:
             raise bad
         return True
     if kind in ("MessageFilter", "SubaccountFilter", "ClobPairIdFilter"):
-        parts = config.decode(errors="replace").split(",")
+        try:
+            parts = config.decode().split(",")
+        except UnicodeDecodeError as error:
+            raise bad from error
         if kind != "MessageFilter" and not all(part.isdecimal() for part in parts):
             raise bad
         return False

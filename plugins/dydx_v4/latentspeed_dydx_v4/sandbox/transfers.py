@@ -19,7 +19,7 @@ from .tx_messages import (
     SubaccountId,
 )
 from .universe import NATIVE_DENOM, USDC_DENOM
-from .validate import market_of
+from .validate import is_amount, market_of
 from .wire import Message
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def charge(world: World, tx: Tx, account: Account) -> None:
     """Take the fee of a transaction that is not free. Raises Refused (sdk 11, 13, 5)."""
     assert tx.fee is not None
     limit = tx.fee.gas_limit
-    paid = {coin.denom: int(coin.amount or "0") for coin in tx.fee.amount if coin.amount.isdecimal()}
+    paid = {coin.denom: int(coin.amount) for coin in tx.fee.amount if is_amount(coin.amount)}
     required = {USDC_DENOM: -(-limit * USDC_PER_1000_GAS // 1000), NATIVE_DENOM: limit * NATIVE_PER_GAS}
     if not any(paid.get(denom, 0) >= amount for denom, amount in required.items()):
         raise sdk(

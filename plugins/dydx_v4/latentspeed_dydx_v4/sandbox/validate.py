@@ -279,8 +279,13 @@ def _send(message: MsgSend) -> None:
     for address in (message.from_address, message.to_address):
         if keys.address_bytes(address) is None:
             raise Refused("sdk", 7, f"invalid address: {address}")
-    if not message.amount or any(not coin.amount.isdecimal() or int(coin.amount) == 0 for coin in message.amount):
+    if not message.amount or any(not is_amount(coin.amount) or int(coin.amount) == 0 for coin in message.amount):
         raise sdk(10, ",".join(coin.amount + coin.denom for coin in message.amount))
+
+
+def is_amount(given: str) -> bool:
+    """Whether a coin's amount is a number of at most 256 bits."""
+    return given.isdecimal() and len(given) < 78
 
 
 # ---- against the state ---------------------------------------------------------------------------
