@@ -26,6 +26,10 @@ INVALID_A_SECOND = 2
 _encode = msgspec.json.encode
 
 
+# No message to a channel is nested deeper.
+MAX_OPENINGS = 100
+
+
 class Subscription(msgspec.Struct):
     """One subscription of one connection. waiting: updates of a batched one: (version, subaccount number, contents)."""
 
@@ -128,8 +132,11 @@ class Sockets:
 
     def _dispatch(self, connection: Connection, text: str) -> None:
         try:
-            message = msgspec.json.decode(text)
+            # Counted first: with Hyperliquid's model in the process the recursion limit is far beyond the stack.
+            message = None if text.count("[") + text.count("{") > MAX_OPENINGS else msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError):
+            message = None
+        if message is None:
             self._invalid(connection, "Invalid message: could not parse")
             return
         kind = message.get("type") if isinstance(message, dict) else None
