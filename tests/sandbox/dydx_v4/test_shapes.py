@@ -10,7 +10,7 @@ import pytest
 from latentspeed_dydx_v4.sandbox import tx_messages as t
 from latentspeed_dydx_v4.sandbox.accounts import ADDRESSES
 
-RECORDINGS = Path("/work/shared/recordings/dydx_v4")
+RECORDINGS = Path(__file__).parents[4] / "shared" / "recordings" / "dydx_v4"
 LOT, TICK = 1_000_000, 100_000
 LOW, HIGH = 80_000 * TICK, 90_000 * TICK
 ME = f"{ADDRESSES[0]}/0"

@@ -16,7 +16,7 @@ from latentspeed_dydx_v4.sandbox import tx_messages as t
 from latentspeed_dydx_v4.sandbox.refusals import Refused
 from latentspeed_dydx_v4.sandbox.state import Authenticator
 
-SHEET = Path("/work/shared/protocols/dydx_v4_vectors.json")
+SHEET = Path(__file__).parents[4] / "shared" / "protocols" / "dydx_v4_vectors.json"
 VECTORS = json.loads(SHEET.read_text()) if SHEET.exists() else {"vectors": [], "keys": {}}
 LOT, TICK = 1_000_000, 100_000
 LOW = 80_000 * TICK
