@@ -1,7 +1,7 @@
 """DydxV4Perpetual: every conversation that changes something, as flows. No await, no socket, no clock.
 
-A transaction is signed for an account number, an order for a block or a time at which it ends: both are read first
-(chain_state.py). What the node answers is its opinion; blocks decide, and order_status_flow reads them.
+What has to be known first is read by terms.py. What a node answers is its opinion; blocks decide, and order_status_flow
+reads them.
 """
 
 from __future__ import annotations
@@ -14,59 +14,42 @@ from latentspeed_cli.connector.parts import Parts
 from latentspeed_cli.connector.perpetual import PerpetualDerivativeBase
 from latentspeed_cli.connector.reconciler import was_seen
 from latentspeed_cli.connector.venue import FenceVerdict
-from latentspeed_cli.core.drafts import CountedNonces
 from latentspeed_cli.core.flow import Flow
-from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
+from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.reports import OrderUpdate, Report
-from latentspeed_cli.core.types import OrderType, TimeInForce
-from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
+from latentspeed_cli.errors import OrderRefused
 
-from . import chain_state, encode, identifiers, node, refusals, tx
+from . import encode, refusals, tx
 from .auth import DydxV4Auth
-from .chain_state import Account, Block, ChainState
+from .chain_state import ChainState
 from .config import DydxV4Config
 from .constants import (
-    ACCOUNT,
     BROADCAST_TX,
     CANCEL_ORDER,
     GAS_LIMIT,
     GET_TX,
-    GTC_S,
     LONG_TERM,
     PLACE_ORDER,
     SHORT_TERM,
-    SHORT_TERM_BLOCKS,
-    SHORT_TERM_EXPIRE_S,
-    STATEFUL_WINDOW_S,
     TIMEOUT_BLOCKS,
     UPDATE_LEVERAGE,
     VENUE,
 )
 from .markets import DydxV4Market
-from .payloads import Height, HistoricalFunding, Trade, Trades
-from .reads import IN_STATE, DydxV4Reads, cancel_was_accepted
+from .payloads import Height
+from .reads import IN_STATE, cancel_was_accepted
 from .refusals import Meaning
-from .wire import count, each, kept, shape, time_ns
+from .terms import DydxV4Terms, End
+from .wire import count
 
-NS_PER_S = 1_000_000_000
 # A refused attempt is looked for until this many blocks after the refusal: accepted elsewhere, it would be in one.
 REFUSAL_BLOCKS = 3
 # A post-only order's block may be one after the height that was read, and the one that removes it is the next.
 SURE_BLOCKS = 2
-MAX_KNOWN_ENDS = 1_000
-PACE_TRADES, PACE_BLOCKS = 100, 5
-MAX_BLOCK_NS = 5 * NS_PER_S  # slower than this, the chain stood still in between
+MAX_SHOWN = 1_000
 
 
-class End(msgspec.Struct, frozen=True, kw_only=True):
-    """Kind, number and end of an order, as the venue's row tells of one that we did not place."""
-
-    ids: encode.OrderId
-    good_til_block: int | None
-    good_til_ts_ns: int | None
-
-
-class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
+class DydxV4Perpetual(DydxV4Terms, PerpetualDerivativeBase):
     """Perpetual markets of the dYdX chain, for one subaccount.
 
     Reads need an address, never a key. Changes are signed by `auth`, each in a transaction of its own.
@@ -79,81 +62,11 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
         self.subaccount = config.subaccount
         self.authenticator = config.authenticator
         self.chain = ChainState()
-        self._counts_sequences = config.nonces == "sequence"
-        self._ends: dict[str, End] = {}
+        self.counts_sequences = config.nonces == "sequence"
+        self.ends: dict[str, End] = {}
         self._shown: dict[str, int] = {}  # at which height a post-only order was first seen
 
-    # Ids and rules
-
-    def venue_client_id(self, client_order_id: str, *, network: str, account: str) -> str:
-        return identifiers.venue_client_id(*encode.client_numbers(client_order_id, network=network, account=account))
-
-    def with_another_id(self, order: InFlightOrder, probe: int) -> InFlightOrder | None:
-        numbers = encode.client_numbers(
-            order.client_order_id, network=order.network, account=order.account, probe=probe
-        )
-        order = msgspec.structs.replace(order, venue_client_id=identifiers.venue_client_id(*numbers))
-        return self._named(order)
-
-    def check_supported(self, intent: OrderIntent) -> None:
-        if intent.tif is TimeInForce.FOK:
-            raise OrderRefused(f"{VENUE} has no fill-or-kill orders any more", hint="use ioc")
-        is_immediate = intent.tif is TimeInForce.IOC or not intent.order_type.has_limit
-        if intent.reduce_only and not is_immediate:
-            raise OrderRefused(f"on {VENUE} only immediate orders can be reduce-only", hint="use ioc, or --type market")
-        if intent.post_only and is_immediate:
-            raise OrderRefused("a post-only order rests; it cannot be immediate")
-        if intent.tif is TimeInForce.GTD and intent.expire_s is None:
-            raise OrderRefused("a gtd order needs to be told when it ends", hint="say --expire")
-        if intent.expire_s is not None:
-            if intent.order_type is OrderType.MARKET or intent.tif is TimeInForce.IOC:
-                raise OrderRefused("an immediate order ends at once; it takes no expiry")
-            if intent.expire_s >= STATEFUL_WINDOW_S:
-                raise OrderRefused(f"{VENUE} orders end within 95 days")
-
-    # Before something is signed
-
-    def can_sign(self, now_ns: int, *, order: InFlightOrder | None = None, intent: OrderIntent | None = None) -> bool:
-        chain = self.chain
-        return (
-            chain.is_fresh(now_ns)
-            and (chain.authenticator is not None or not self._signer().is_permitted_key)
-            and (order is None or self._end_of(order) is not None)
-            and (intent is None or not _is_brief(intent) or chain.block_ns is not None)
-        )
-
-    def ready_to_sign_flow(
-        self, now_ns: int, *, order: InFlightOrder | None = None, intent: OrderIntent | None = None
-    ) -> Flow[None]:
-        """Account number, sequence and height from a node; for an order of others, its kind and end from its row."""
-        auth = self._signer()
-        if auth.is_permitted_key and self.chain.authenticator is None:
-            self.chain.authenticator = yield from self.authenticator_flow(auth)
-        account = self.chain.account
-        if account is None or self._counts_sequences:
-            account = yield from self._read_account(auth.owner)
-        block = yield from self._read_block()
-        self.chain.learn(account=account, block=block, now_ns=now_ns)
-        if intent is not None and _is_brief(intent) and self.chain.block_ns is None:
-            self.chain.block_ns = yield from self._measure_blocks(intent.trading_pair, block)
-        if order is not None and self._end_of(order) is None:
-            yield from self._learn_end(order)
-
-    def prepared(self, order: InFlightOrder, intent: OrderIntent) -> InFlightOrder:
-        """Immediate orders and brief ones live in the nodes' memory until a block, all others in the chain's state
-        until a time. Without an expiry that is 28 days from now. How many blocks a brief one has needs their pace.
-        """
-        block = self._block()
-        if not order.order_type.has_trigger and order.is_ioc:
-            order = msgspec.structs.replace(order, good_til_block=block.height + SHORT_TERM_BLOCKS)
-        elif _is_brief(intent) and (blocks := self._blocks_in(intent.expire_s or 0)):
-            order = msgspec.structs.replace(order, good_til_block=block.height + blocks)
-        else:
-            seconds = block.time_ns // NS_PER_S + (intent.expire_s or GTC_S)
-            order = msgspec.structs.replace(
-                order, good_til_ts_ns=seconds * NS_PER_S, timeout_height=block.height + TIMEOUT_BLOCKS
-            )
-        return self._named(order)
+    # What became of an order
 
     def order_status_flow(self, order: InFlightOrder) -> Flow[tuple[OrderUpdate, ...]]:
         """A stateful post-only order that would meet another is in its block all the same, and removed in the next one:
@@ -168,36 +81,10 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
             return said
         if any(update.venue_code == IN_STATE for update in said):
             return ()  # the indexer, whose heights are counted here, does not show it yet
-        if len(self._shown) >= MAX_KNOWN_ENDS:
+        if len(self._shown) >= MAX_SHOWN:
             del self._shown[next(iter(self._shown))]
         first = self._shown.setdefault(order.client_order_id, height)
         return said if height >= first + SURE_BLOCKS else ()
-
-    def sequence_for(self, order: InFlightOrder | None) -> CountedNonces | None:
-        """None for a timestamp, and for short-term messages, of which the chain counts none."""
-        if not self._counts_sequences:
-            return None
-        end = None if order is None else self._end_of(order)
-        if end is not None and end.ids.order_flags == SHORT_TERM:
-            return None
-        expected = self.chain.expected
-        return CountedNonces(
-            scope=f"{self._signer().owner} sequence",
-            next=self._account().sequence if expected is None else expected,
-            is_exact=expected is not None,
-        )
-
-    def _named(self, order: InFlightOrder) -> InFlightOrder:
-        """With the id that the indexer will give it."""
-        ids = encode.id_of(order, self._market(order.trading_pair))
-        subaccount = identifiers.subaccount_id(self._address(), self.subaccount)
-        name = identifiers.order_id(subaccount, ids.client_id, ids.clob_pair_id, ids.order_flags)
-        return msgspec.structs.replace(order, exchange_order_id=name)
-
-    def _blocks_in(self, seconds: int) -> int:
-        """The most blocks that last no longer, by the measured pace, within the window; 0 when it is not known."""
-        pace_ns = self.chain.block_ns
-        return min(seconds * NS_PER_S // pace_ns, self.chain.window) if pace_ns else 0
 
     # Changes
 
@@ -206,8 +93,7 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
         reply = yield self._broadcast(self._placement(order))
         said = tx.broadcast_response(self.web_utils.check(reply, changes=True))
         if said.code:
-            kind = refusals.meaning(said, cancels=False)
-            self._learn_refusal(said, kind)
+            kind = self._meaning(said)
             if kind is Meaning.NONCE:
                 self.chain.note_refusal(order.client_order_id, order.attempt)
             raise refusals.error_of(said, kind)
@@ -229,8 +115,7 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
         said = tx.broadcast_response(self.web_utils.check(reply, changes=True))
         if not said.code:
             return _noted(order, reply.received_ns, f"a node has checked cancel {said.hash}")
-        kind = refusals.meaning(said, cancels=True)
-        self._learn_refusal(said, kind)
+        kind = self._meaning(said, cancels=True)
         if kind is Meaning.STANDS:
             return _noted(order, reply.received_ns, refusals.words(said))
         if kind in (Meaning.GONE, Meaning.NONCE):  # nothing came of this one; the next one, if it is needed, is another
@@ -285,8 +170,7 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
         reply = yield self._broadcast(self._sign(UPDATE_LEVERAGE, body, self._sequence(nonce, False), 0))
         said = tx.broadcast_response(self.web_utils.check(reply, changes=True))
         if said.code:
-            kind = refusals.meaning(said, cancels=False)
-            self._learn_refusal(said, kind)
+            kind = self._meaning(said)
             raise refusals.error_of(said, kind)
 
     def unsigned_request(self, order: InFlightOrder) -> dict[str, Any]:
@@ -346,11 +230,14 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
     def _broadcast(self, raw: bytes) -> Any:
         return self.web_utils.call(BROADCAST_TX, tx.broadcast_request(raw), changes=True)
 
-    def _learn_refusal(self, said: tx.TxResponse, kind: Meaning) -> None:
+    def _meaning(self, said: tx.TxResponse, *, cancels: bool = False) -> Meaning:
+        """Of a refusal, and what is learnt from it."""
+        kind = refusals.meaning(said, cancels=cancels, account_number=self._account().number)
         self.chain.learn_window(said.raw_log)
-        if kind is Meaning.NONCE and self._counts_sequences:
+        if kind is Meaning.NONCE and self.counts_sequences:
             self.chain.learn_sequence(said.raw_log)
         self.chain.stale()
+        return kind
 
     def _over_after(self, order: InFlightOrder) -> int | None:
         """The block after which the order's latest attempt can land no more."""
@@ -363,92 +250,17 @@ class DydxV4Perpetual(DydxV4Reads, PerpetualDerivativeBase):
         said: Height = yield from self._get(Height, "height")
         return count(said.height)
 
-    def _read_account(self, owner: str) -> Flow[Account]:
-        reply = yield self.web_utils.call(ACCOUNT, chain_state.account_query(owner))
-        return chain_state.account(self.web_utils.found(reply), owner)
-
-    def _read_block(self) -> Flow[Block]:
-        reply = yield self.web_utils.call(node.LATEST_BLOCK, b"")
-        return chain_state.block(self.web_utils.check(reply, changes=False))
-
-    def _measure_blocks(self, trading_pair: str, block: Block) -> Flow[int]:
-        """Nanoseconds a block, rounded up: since one of the market's latest trades, else since a settled funding.
-
-        0 when there is nothing to go by, or blocks did not follow each other as they do.
-        """
-        symbol = self._market(trading_pair).symbol
-        said: Trades = yield from self._get(Trades, "trades", "perpetualMarket", symbol, limit=PACE_TRADES)
-        trades = kept(each(said.trades, lambda raw: shape(raw, Trade)))
-        moments = [(trade.created_at, trade.created_at_height or 0) for trade in trades]
-        settled: HistoricalFunding = yield from self._get(HistoricalFunding, "historicalFunding", symbol, limit=2)
-        moments += [(row.effective_at, row.effective_at_height) for row in settled.historical_funding]
-        for at, height in moments:  # the latest first
-            blocks, span_ns = block.height - count(height), block.time_ns - time_ns(at)
-            if PACE_BLOCKS <= blocks < block.height and 0 < span_ns <= blocks * MAX_BLOCK_NS:
-                return -(-span_ns // blocks)
-        return 0
-
-    def _learn_end(self, order: InFlightOrder) -> Flow[None]:
-        """Kind and end of an order of another program, from its row."""
-        row, _ = yield from self._row(order)
-        if row is None or row.clob_pair_id is None:
-            raise ProtocolError(f"the venue has no row of order {order.exchange_order_id}, so it cannot be named")
-        if len(self._ends) >= MAX_KNOWN_ENDS:
-            del self._ends[next(iter(self._ends))]
-        self._ends[row.id] = End(
-            ids=encode.OrderId(
-                client_id=count(row.client_id),
-                order_flags=count(row.order_flags),
-                clob_pair_id=count(row.clob_pair_id),
-            ),
-            good_til_block=None if row.good_til_block is None else count(row.good_til_block),
-            good_til_ts_ns=None if row.good_til_block_time is None else time_ns(row.good_til_block_time),
-        )
-
     # Small parts
-
-    def _end_of(self, order: InFlightOrder) -> End | None:
-        """What a cancel needs: known of our own orders, read for others."""
-        if encode.flags_of(order) is None or order.is_external:
-            return self._ends.get(order.exchange_order_id or "")
-        return End(
-            ids=encode.id_of(order, self._market(order.trading_pair)),
-            good_til_block=order.good_til_block,
-            good_til_ts_ns=order.good_til_ts_ns,
-        )
 
     def _owner(self) -> bytes:
         """The subaccount, as messages name it."""
         return encode.subaccount(self._signer().owner, self.subaccount)
-
-    def _account(self) -> Account:
-        if self.chain.account is None:
-            raise ValueError("the account is read before something is signed")
-        return self.chain.account
-
-    def _block(self) -> Block:
-        if self.chain.block is None:
-            raise ValueError("the height is read before something is signed")
-        return self.chain.block
 
     def _tradable(self, trading_pair: str) -> DydxV4Market:
         market = self._market(trading_pair)
         if market.refusal is not None:
             raise OrderRefused(f"{market.trading_pair}: {market.refusal}")
         return market
-
-    def _signer(self) -> DydxV4Auth:
-        if self.auth is None:
-            raise CredentialError(
-                "this needs a key, and none is configured",
-                hint="set LATENTSPEED_DYDX_V4_KEY or LATENTSPEED_DYDX_V4_MNEMONIC",
-            )
-        return self.auth
-
-
-def _is_brief(intent: OrderIntent) -> bool:
-    """Whether an expiry is so near that the order is short-term."""
-    return intent.expire_s is not None and intent.expire_s <= SHORT_TERM_EXPIRE_S and not intent.order_type.has_trigger
 
 
 def _ended_by_us(order: InFlightOrder, update: OrderUpdate) -> OrderUpdate:

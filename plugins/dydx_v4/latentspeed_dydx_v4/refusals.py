@@ -70,9 +70,12 @@ _OF_CANCELLING: dict[str, Meaning] = {
 }
 
 
-def meaning(said: TxResponse, *, cancels: bool) -> Meaning:
-    """Of an answer whose code is not 0. A code that is not in the table was refused for good."""
-    if said.name == "sdk 4" and "account number (0)" in said.raw_log:
+def meaning(said: TxResponse, *, cancels: bool, account_number: int) -> Meaning:
+    """Of an answer whose code is not 0. A code that is not in the table was refused for good.
+
+    account_number: the one that was signed for.
+    """
+    if said.name == "sdk 4" and account_number and "account number (0)" in said.raw_log:
         return Meaning.TIMING  # so says a node that has just started, before its first block
     known = (_OF_CANCELLING if cancels else _OF_PLACING).get(said.name) or _BOTH.get(said.name)
     if known is not None:

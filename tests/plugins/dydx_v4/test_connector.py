@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from latentspeed_dydx_v4 import connector as connector_module
-from latentspeed_dydx_v4 import encode, identifiers, tx
+from latentspeed_dydx_v4 import encode, identifiers, terms, tx
 from latentspeed_dydx_v4.auth import DydxV4Auth, signature
 from latentspeed_dydx_v4.config import DydxV4Config
 from latentspeed_dydx_v4.connector import DydxV4Perpetual
@@ -248,7 +247,7 @@ async def test_a_near_expiry_is_short_term_by_the_measured_pace(run: Runs, venue
 
 
 async def test_a_near_expiry_is_a_time_where_the_pace_is_not_known(run: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connector_module, "MAX_BLOCK_NS", 1)
+    monkeypatch.setattr(terms, "MAX_BLOCK_NS", 1)
     async with run() as connector:
         order = (await place(connector, brief(10))).order
     assert (order.state, order.good_til_block) == (OrderState.OPEN, None)

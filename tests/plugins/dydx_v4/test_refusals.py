@@ -25,9 +25,11 @@ def said(name: str, text: str = "words of the node") -> TxResponse:
     return TxResponse(code=int(code), codespace=codespace, raw_log=text, hash="AB", height=0)
 
 
-def outcome(name: str, *, cancels: bool = False, text: str = "words of the node") -> LatentspeedError:
+def outcome(
+    name: str, *, cancels: bool = False, text: str = "words of the node", number: int = 4567
+) -> LatentspeedError:
     found = said(name, text)
-    return error_of(found, meaning(found, cancels=cancels))
+    return error_of(found, meaning(found, cancels=cancels, account_number=number))
 
 
 @pytest.mark.parametrize("code", [*FINAL_CLOB, *MORE_FINAL_CLOB])
@@ -88,12 +90,13 @@ def test_what_a_code_means_for_a_placement(name: str, kind: type[LatentspeedErro
     ],
 )
 def test_what_a_code_means_for_a_cancel(name: str, expected: Meaning) -> None:
-    assert meaning(said(name), cancels=True) is expected
+    assert meaning(said(name), cancels=True, account_number=4567) is expected
 
 
 def test_a_signature_that_a_restarted_node_cannot_check_is_a_matter_of_time() -> None:
     text = "signature verification failed; please verify account number (0) and chain-id (dydx-mainnet-1)"
     assert isinstance(outcome("sdk 4", text=text), AttemptRefused)
+    assert isinstance(outcome("sdk 4", text=text, number=0), AuthRejected), "then it is the right number"
 
 
 @pytest.mark.parametrize("name", ["sdk 19", "sdk 20", "sdk 21"])
