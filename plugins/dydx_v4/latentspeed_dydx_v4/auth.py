@@ -76,9 +76,9 @@ class DydxV4Auth:
             raise OrderRefused(f"{type_url} is not on the list of messages that may be signed")
         authenticators = () if authenticator is None else (authenticator,)
         body = tx.body(((type_url, message),), timeout_height=timeout_height, authenticators=authenticators)
-        info = tx.auth_info(self._signer_info, sequence)
-        document = tx.sign_doc(body, info, self.chain_id, account_number)
-        return tx.tx_raw(body, info, signature(self._key, document))
+        content = tx.content(body, tx.auth_info(self._signer_info, sequence))
+        document = content + tx.domain(self.chain_id, account_number)
+        return content + tx.signatures(signature(self._key, document))
 
 
 def signature(key: PrivateKey, document: bytes) -> bytes:

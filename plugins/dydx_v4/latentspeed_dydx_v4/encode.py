@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, Inexact
 
 import msgspec
 
-from latentspeed_cli.core.decimals import plain
+from latentspeed_cli.core.decimals import EXACT, plain
 from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.types import OrderType, TimeInForce, TradeType
 from latentspeed_cli.errors import OrderRefused
@@ -36,6 +36,7 @@ from .protowire import data, key, message, number, packed, varint
 
 U32 = 1 << 32
 U64 = 1 << 64
+U64_DIGITS = 20
 NS_PER_S = 1_000_000_000
 _PPM = 1_000_000
 _CONDITIONS = {
@@ -50,7 +51,6 @@ _QUANTUMS, _SUBTICKS, _BLOCK, _BLOCK_TIME, _TIF = key(3, 0), key(4, 0), key(5, 0
 _METADATA, _CONDITION, _TRIGGER = key(9, 0), key(10, 0), key(11, 0)
 _CANCEL_BLOCK, _CANCEL_TIME = key(2, 0), key(3, 5)
 _SIDES = {TradeType.BUY: number(2, SIDE_BUY), TradeType.SELL: number(2, SIDE_SELL)}
-_FLAGS = {flags: number(3, flags) for flags in (SHORT_TERM, CONDITIONAL, LONG_TERM)}
 _REDUCE_ONLY = number(8, 1)
 
 
@@ -105,20 +105,14 @@ def subticks(price: Decimal, market: DydxV4Market) -> int:
 
 def _units(value: Decimal, places: int) -> int | None:
     """value * 10^places when that is a whole number that the chain can hold and above zero."""
-    sign, digits, exponent = value.as_tuple()
-    if sign or not isinstance(exponent, int):
+    if not (value.is_finite() and value > 0 and 0 <= value.adjusted() + places < U64_DIGITS):
         return None
-    shift = exponent + places
-    whole = int("".join(map(str, digits)))
-    if whole == 0 or not -80 <= shift <= 40:
+    try:
+        scaled = EXACT.scaleb(value, places)
+    except Inexact:  # more digits than any number of the chain
         return None
-    if shift >= 0:
-        whole *= 10**shift
-    else:
-        whole, rest = divmod(whole, 10**-shift)
-        if rest:
-            return None
-    return whole if 0 < whole < U64 else None
+    whole = int(scaled)
+    return whole if whole == scaled and whole < U64 else None
 
 
 def margin_fraction_ppm(leverage: int) -> int:
@@ -150,22 +144,22 @@ def order_id(owner: bytes, ids: OrderId) -> bytes:
 
 def id_of(order: InFlightOrder, market: DydxV4Market) -> OrderId:
     """Raises OrderRefused for an order whose kind or number is not known."""
+    return _id_and_metadata(order, market)[0]
+
+
+def _id_and_metadata(order: InFlightOrder, market: DydxV4Market) -> tuple[OrderId, int]:
     numbers, flags = identifiers.client_ids(order.venue_client_id), flags_of(order)
     if numbers is None or flags is None:
         raise OrderRefused(f"order {order.client_order_id} cannot be named on the chain: its number or kind is unknown")
-    return OrderId(client_id=numbers[0], order_flags=flags, clob_pair_id=market.asset_id)
+    return OrderId(client_id=numbers[0], order_flags=flags, clob_pair_id=market.asset_id), numbers[1]
 
 
 def place_order(order: InFlightOrder, market: DydxV4Market, owner: bytes) -> bytes:
     """MsgPlaceOrder. owner: a SubaccountId. The order's good_til_block or good_til_ts_ns is set."""
     if order.price is None:
         raise OrderRefused("an order needs a price on this venue: market orders carry their bound")
-    numbers = identifiers.client_ids(order.venue_client_id)
-    if numbers is None:
-        raise OrderRefused("an order needs a number on this venue")
-    ids = id_of(order, market)
+    ids, metadata = _id_and_metadata(order, market)
     name = order_id(owner, ids)
-    metadata = numbers[1]
     parts = [
         _ORDER_ID,
         varint(len(name)),

@@ -48,6 +48,6 @@ def venue_client_id(client_id: int, client_metadata: int) -> str:
 def client_ids(venue_id: str) -> tuple[int, int] | None:
     """client_id and client_metadata of a twin; None when it is none."""
     first, _, second = venue_id.partition("-")
-    if not all(part.isascii() and part.isdecimal() and len(part) <= 10 for part in (first, second)):
+    if not (venue_id.isascii() and first.isdecimal() and second.isdecimal() and max(len(first), len(second)) <= 10):
         return None
     return int(first), int(second)

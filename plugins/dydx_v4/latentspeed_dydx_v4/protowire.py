@@ -5,6 +5,8 @@ The path of an order must not pay for a protobuf runtime. proto.py knows the sam
 
 from __future__ import annotations
 
+from functools import cache
+
 _SHORT = tuple(bytes((value,)) for value in range(128))
 
 
@@ -12,6 +14,8 @@ def varint(value: int) -> bytes:
     """value: not negative."""
     if value < 128:
         return _SHORT[value]
+    if value < 16384:  # most lengths
+        return bytes((value & 127 | 128, value >> 7))
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -20,7 +24,9 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
+@cache
 def key(field: int, wire_type: int) -> bytes:
+    """What stands before a value. Fields are those of this program, so few are kept."""
     return varint(field << 3 | wire_type)
 
 

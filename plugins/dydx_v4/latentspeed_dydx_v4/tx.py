@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from typing import TypeAlias
 
 import msgspec
@@ -23,6 +24,7 @@ Message: TypeAlias = tuple[str, bytes]
 Coin: TypeAlias = tuple[str, str]
 
 _SIGN_MODE_DIRECT = message(1, number(1, 1))
+_NO_FEE = message(2, number(2, GAS_LIMIT))
 
 
 class TxResponse(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,17 +45,24 @@ class TxResponse(msgspec.Struct, frozen=True, kw_only=True):
 # What is signed
 
 
+@cache
+def _type_of(type_url: str) -> bytes:
+    return data(1, type_url.encode())
+
+
 def any_of(type_url: str, value: bytes) -> bytes:
-    return data(1, type_url.encode()) + data(2, value)
+    return _type_of(type_url) + data(2, value)
 
 
 def body(
     messages: Sequence[Message], *, memo: str = "", timeout_height: int = 0, authenticators: tuple[int, ...] = ()
 ) -> bytes:
     """TxBody. authenticators: which one stands for each message, when another key than the account's signs."""
-    out = (
-        b"".join([message(1, any_of(*item)) for item in messages]) + data(2, memo.encode()) + number(3, timeout_height)
-    )
+    out = b"".join([message(1, any_of(*item)) for item in messages])
+    if memo:
+        out += data(2, memo.encode())
+    if timeout_height:
+        out += number(3, timeout_height)
     if authenticators:
         out += message(2047, any_of(TX_EXTENSION, packed(1, authenticators)))
     return out
@@ -64,19 +73,31 @@ def signer_of(public_key: bytes) -> bytes:
     return message(1, any_of(PUBLIC_KEY, data(1, public_key))) + message(2, _SIGN_MODE_DIRECT)
 
 
-def auth_info(signer: bytes, sequence: int, *, gas_limit: int = GAS_LIMIT, fee: Sequence[Coin] = ()) -> bytes:
-    """AuthInfo of one signer. A fee is there even when it is empty."""
-    coins = b"".join([message(1, data(1, denom.encode()) + data(2, amount.encode())) for denom, amount in fee])
-    return message(1, signer + number(3, sequence)) + message(2, coins + number(2, gas_limit))
+def auth_info(signer: bytes, sequence: int, *, fee: bytes = _NO_FEE) -> bytes:
+    """AuthInfo of one signer. signer: what `signer_of` gives; fee: what `fee_of` gives."""
+    return message(1, signer + number(3, sequence)) + fee
 
 
-def sign_doc(body_bytes: bytes, auth_info_bytes: bytes, chain_id: str, account_number: int) -> bytes:
-    return data(1, body_bytes) + data(2, auth_info_bytes) + data(3, chain_id.encode()) + number(4, account_number)
+def fee_of(gas_limit: int, coins: Sequence[Coin] = ()) -> bytes:
+    """A fee as AuthInfo's last member, which is there even when nothing is paid."""
+    paid = b"".join([message(1, data(1, denom.encode()) + data(2, amount.encode())) for denom, amount in coins])
+    return message(2, paid + number(2, gas_limit))
 
 
-def tx_raw(body_bytes: bytes, auth_info_bytes: bytes, signature: bytes) -> bytes:
-    """TxRaw. signature: r and s, 64 bytes."""
-    return data(1, body_bytes) + data(2, auth_info_bytes) + message(3, signature)
+def content(body_bytes: bytes, auth_info_bytes: bytes) -> bytes:
+    """With what SignDoc and TxRaw both begin; the one goes on with a `domain`, the other with signatures."""
+    return data(1, body_bytes) + data(2, auth_info_bytes)
+
+
+@cache
+def domain(chain_id: str, account_number: int) -> bytes:
+    """The end of a SignDoc: for which chain and account the content is signed."""
+    return data(3, chain_id.encode()) + number(4, account_number)
+
+
+def signatures(signature: bytes) -> bytes:
+    """The end of a TxRaw. signature: r and s, 64 bytes."""
+    return message(3, signature)
 
 
 def tx_hash(raw: bytes) -> str:

@@ -589,9 +589,9 @@ def allow(venue: Venue, owner: int, key: int) -> None:
     account_number = account.get(3, 0)
     assert isinstance(account_number, int)
     nonce = venue.now_ns // 1_000_000
-    info = tx.auth_info(tx.signer_of(signer.public_key.format()), nonce, gas_limit=200_000, fee=((USDC, "5000"),))
-    document = tx.sign_doc(body, info, "localdydxprotocol", account_number)
-    raw = tx.tx_raw(body, info, signature(signer, document))
+    info = tx.auth_info(tx.signer_of(signer.public_key.format()), nonce, fee=tx.fee_of(200_000, ((USDC, "5000"),)))
+    content = tx.content(body, info)
+    raw = content + tx.signatures(signature(signer, content + tx.domain("localdydxprotocol", account_number)))
     said = tx.broadcast_response(venue.send(web.call(BROADCAST_TX, tx.broadcast_request(raw))).body)
     assert said.code == 0, said.raw_log
     venue.pass_blocks(2)

@@ -124,7 +124,7 @@ def test_a_permitted_key_signs_as_v7_tells() -> None:
     placed = encode.place_order(order, market("BTC-USD"), OWNER)
     assert placed.hex() == V7_MESSAGE
     raw = signer.sign(PLACE_ORDER, placed, account_number=4567, sequence=89, authenticator=966)
-    assert raw == tx.tx_raw(body, info, bytes.fromhex(V7_SIGNATURE))
+    assert raw == tx.content(body, info) + tx.signatures(bytes.fromhex(V7_SIGNATURE))
     assert tx.tx_hash(raw) == V7_HASH
 
 

@@ -176,14 +176,15 @@ def test_transactions(published: dict[str, Any]) -> None:
         assert body.hex() == vector["tx_body_hex"], vector["name"]
         coins = [(coin["denom"], coin["amount"]) for coin in vector["fee"]]
         signer = tx.signer_of(key.public_key.format())
-        info = tx.auth_info(signer, vector["sequence"], gas_limit=vector["gas_limit"], fee=coins)
+        info = tx.auth_info(signer, vector["sequence"], fee=tx.fee_of(vector["gas_limit"], coins))
         assert info.hex() == vector["auth_info_hex"], vector["name"]
-        document = tx.sign_doc(body, info, vector["chain_id"], vector["account_number"])
+        content = tx.content(body, info)
+        document = content + tx.domain(vector["chain_id"], vector["account_number"])
         assert document.hex() == vector["sign_doc_hex"], vector["name"]
         assert hashlib.sha256(document).hexdigest() == vector["sign_doc_sha256"]
         signed = signature(key, document)
         assert signed.hex() == vector["signature_hex"], vector["name"]
-        raw = tx.tx_raw(body, info, signed)
+        raw = content + tx.signatures(signed)
         assert raw.hex() == vector["tx_raw_hex"], vector["name"]
         assert tx.tx_hash(raw) == vector["tx_hash"]
 
