@@ -6,9 +6,10 @@ import asyncio
 import logging
 import ssl
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from math import inf
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -30,9 +31,6 @@ from ..errors import ConnectFailed, ProtocolError, StreamLost
 from .backoff import Jitter, backoff
 from .inbox import Inbox
 from .silence import Silence
-
-if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection, connect
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +62,38 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     waiting_items: int = 10_000
 
 
+class Socket(Protocol):
+    """An open connection. Both raise OSError or an error of websockets when it breaks."""
+
+    async def send(self, message: str) -> None: ...
+
+    async def recv(self) -> str | bytes: ...
+
+
+# Opens a connection to an address; leaving the context closes it. Raises like Socket.
+OpenSocket: TypeAlias = Callable[[str, Limits], AbstractAsyncContextManager[Socket]]
+
+
+def open_socket(url: str, limits: Limits) -> AbstractAsyncContextManager[Socket]:
+    """A connection to a real server."""
+    from websockets.asyncio import client
+
+    class Connect(client.connect):
+        def process_redirect(self, exc: Exception) -> Exception | str:
+            return exc  # only the address that was asked for is an address that was checked
+
+    return Connect(
+        url,
+        proxy=None,
+        compression=None,
+        user_agent_header=f"latentspeed/{__version__}",
+        open_timeout=limits.connect_timeout_s,
+        close_timeout=limits.close_timeout_s,
+        ping_interval=None,  # the source has a heartbeat of its own, the one that its venue counts
+        max_size=MAX_FRAME_BYTES,
+    )
+
+
 class _Lost(Exception):
     """Our own reasons to give a connection up, and to try another one."""
 
@@ -79,8 +109,10 @@ class Line:
         source: DataSource,
         subscriptions: Sequence[Subscription],
         inbox: Inbox,
+        open_socket: OpenSocket = open_socket,
     ) -> None:
         self._clock = clock
+        self._open_socket = open_socket
         self._jitter = jitter
         self._limits = limits
         self._source = source
@@ -147,7 +179,7 @@ class Line:
 
     async def _connection(self) -> None:
         """Connect, subscribe, and read until something breaks. Never returns."""
-        async with self._connect() as socket:
+        async with self._open_socket(self._source.url, self._limits) as socket:
             self._was_open = True
             self._missing = dict(self._wanted)
             self._held = []
@@ -158,29 +190,11 @@ class Line:
                 self._go_live()
             await self._read(socket)
 
-    def _connect(self) -> connect:
-        from websockets.asyncio import client
-
-        class Connect(client.connect):
-            def process_redirect(self, exc: Exception) -> Exception | str:
-                return exc  # only the address that was asked for is an address that was checked
-
-        return Connect(
-            self._source.url,
-            proxy=None,
-            compression=None,
-            user_agent_header=f"latentspeed/{__version__}",
-            open_timeout=self._limits.connect_timeout_s,
-            close_timeout=self._limits.close_timeout_s,
-            ping_interval=None,  # the source has a heartbeat of its own, the one that its venue counts
-            max_size=MAX_FRAME_BYTES,
-        )
-
-    async def _send(self, socket: ClientConnection, message: str) -> None:
+    async def _send(self, socket: Socket, message: str) -> None:
         async with asyncio.timeout(self._source.dead_after_s):  # a peer that reads nothing fills our buffers
             await socket.send(message)
 
-    async def _read(self, socket: ClientConnection) -> None:
+    async def _read(self, socket: Socket) -> None:
         """Take frames, and do what is due meanwhile."""
         source, inbox, silence = self._source, self._inbox, self._silence
         loop = asyncio.get_running_loop()
@@ -216,7 +230,7 @@ class Line:
             if now_s >= silence.due_s():
                 self._tell_silence(now_s)
 
-    async def _send_waiting(self, socket: ClientConnection) -> None:
+    async def _send_waiting(self, socket: Socket) -> None:
         """Send what the latest frame gave reason to send."""
         waiting, self._to_send = self._to_send, []
         for message in waiting:

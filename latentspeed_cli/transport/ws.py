@@ -10,17 +10,23 @@ from ..connector.streams import DataSource, Subscription
 from ..errors import StreamLost
 from .backoff import Jitter
 from .inbox import Inbox
-from .line import Limits, Line
+from .line import Limits, Line, OpenSocket, open_socket
 from .urls import check_url
 
 
 class WsTransport:
-    """Streams over WebSocket: no proxy, no compression, no redirect, frames up to 16 MiB, TLS always verified."""
+    """Streams over WebSocket: no proxy, no compression, no redirect, frames up to 16 MiB, TLS always verified.
 
-    def __init__(self, clock: Clock, jitter: Jitter, limits: Limits | None = None) -> None:
+    open_socket: how a connection is made; a simulator brings its own.
+    """
+
+    def __init__(
+        self, clock: Clock, jitter: Jitter, limits: Limits | None = None, *, open_socket: OpenSocket = open_socket
+    ) -> None:
         self._clock = clock
         self._jitter = jitter
         self._limits = Limits() if limits is None else limits
+        self._open_socket = open_socket
 
     async def run(self, source: DataSource, subscriptions: Sequence[Subscription]) -> AsyncGenerator[object, None]:
         """Items of `source` and Controls, for as long as the caller asks.
@@ -35,7 +41,7 @@ class WsTransport:
         """
         check_url(source.url, schemes=("wss", "ws"))
         inbox = Inbox(self._clock, limit=self._limits.waiting_items)
-        line = Line(self._clock, self._jitter, self._limits, source, subscriptions, inbox)
+        line = Line(self._clock, self._jitter, self._limits, source, subscriptions, inbox, self._open_socket)
         # The socket is read whether or not the caller is ready, so this is a task; it lives as long as this generator.
         task = asyncio.create_task(line.run())
         task.add_done_callback(lambda done: None if done.cancelled() else inbox.fail(_failure(done)))
