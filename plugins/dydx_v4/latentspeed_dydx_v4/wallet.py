@@ -10,7 +10,6 @@ import hashlib
 import re
 
 from coincurve import PrivateKey
-from Crypto.Hash import RIPEMD160
 
 from latentspeed_cli.errors import CredentialError
 
@@ -67,8 +66,7 @@ def _from_mnemonic(text: str) -> bytes | None:
 
 def address_of(public_key: bytes) -> str:
     """The address of a compressed public key of 33 bytes."""
-    digest = RIPEMD160.new(hashlib.sha256(public_key).digest()).digest()
-    words = _groups_of_five(digest)
+    words = _groups_of_five(_ripemd160(hashlib.sha256(public_key).digest()))
     check = _polymod([*_EXPANDED_PREFIX, *words, *[0] * _CHECKSUM_LENGTH]) ^ 1
     words += [check >> 5 * (5 - place) & 31 for place in range(_CHECKSUM_LENGTH)]
     return f"{ADDRESS_PREFIX}1" + "".join(_CHARSET[word] for word in words)
@@ -83,6 +81,16 @@ def parse_address(text: str) -> str:
     if _polymod([*_EXPANDED_PREFIX, *words]) != 1:
         raise CredentialError("the checksum of the address is wrong", hint="copy the address again")
     return text
+
+
+def _ripemd160(data: bytes) -> bytes:
+    """By OpenSSL, which has it again since 3.0.7; the other library takes 20 ms to import."""
+    try:
+        return hashlib.new("ripemd160", data).digest()
+    except ValueError:
+        from Crypto.Hash import RIPEMD160
+
+        return RIPEMD160.new(data).digest()
 
 
 def _groups_of_five(data: bytes) -> list[int]:

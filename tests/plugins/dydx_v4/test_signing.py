@@ -4,6 +4,7 @@ who does not need it.
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from decimal import Decimal
@@ -177,6 +178,14 @@ def test_addresses_equal_cosmpy_s(raw: bytes) -> None:
     assert parse_address(address) == address
 
 
+def test_an_openssl_without_the_digest_changes_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str, data: bytes) -> None:
+        raise ValueError(f"unsupported hash type {name}")
+
+    monkeypatch.setattr(hashlib, "new", refuse)
+    assert address_of(private_key(Key(PRIVATE_KEYS[3])).public_key.format()) == ADDRESSES[3]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -230,7 +239,7 @@ class Key:
     def __init__(self, text): self.text = text
     def reveal(self): return self.text
 
-heavy = ("cosmpy", "google.protobuf", "grpc", "ecdsa", "aiohttp", "eth_account")
+heavy = ("cosmpy", "Crypto", "google.protobuf", "grpc", "ecdsa", "aiohttp", "eth_account")
 DydxV4Auth(DydxV4Config(network="sandbox", key=Key("{PRIVATE_KEYS[0]}")))
 print([name for name in heavy if name in sys.modules])
 DydxV4Auth(DydxV4Config(network="sandbox", key=Key("{MNEMONICS[0]}")))
