@@ -1,0 +1,45 @@
+"""Where this command line stands."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .base import Number, Record
+from .orders import OrderRecord
+
+
+class StatusRecord(Record, frozen=True, kw_only=True, tag="status"):
+    """Where this command line stands: the way to the venue, the clocks, the account, the orders.
+
+    reachable false: the orders are the journal's and `stale`. clock_skew_ms: local minus venue time.
+    """
+
+    columns: ClassVar[tuple[str, ...]] = (
+        "venue",
+        "network",
+        "base_url",
+        "reachable",
+        "latency_ms",
+        "clock_skew_ms",
+        "account",
+        "account_value",
+        "withdrawable",
+        "open_orders",
+        "undecided_orders",
+    )
+
+    venue: str
+    network: str
+    profile: str | None
+    base_url: str | None
+    account: str | None
+    reachable: bool
+    stale: bool
+    latency_ms: int | None
+    clock_skew_ms: int | None
+    account_value: Number | None
+    withdrawable: Number | None
+    open_orders: tuple[OrderRecord, ...]
+    undecided_orders: tuple[OrderRecord, ...]
+    ts_ns: int
+    ts_iso: str
