@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 NS_PER_S = 1_000_000_000
@@ -38,4 +39,9 @@ def sleep_s(seconds: float) -> None:
 def iso(ts_ns: int) -> str:
     """2026-11-26T00:32:10.123456789Z for a Unix time in nanoseconds."""
     seconds, rest = divmod(ts_ns, NS_PER_S)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+    return f"{_whole_seconds(seconds)}.{rest:09d}Z"
+
+
+@lru_cache(64)  # one second has many records
+def _whole_seconds(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"

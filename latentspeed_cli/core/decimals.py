@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation
+from functools import lru_cache
 
 ZERO = Decimal(0)
 MAX_DIGITS = 40
 # Exact by construction: an operation that would have to round raises instead of changing money.
 EXACT = Context(prec=120, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[InvalidOperation, DivisionByZero, Inexact])
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+# What venues send: too short to need too many digits.
+_SHORT = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
+# Most numbers of a book are in its next message again.
+_REMEMBERED = 2**14
 
 
+@lru_cache(_REMEMBERED)
 def parse(text: str) -> Decimal:
     """The number that `text` spells.
 
@@ -19,6 +25,8 @@ def parse(text: str) -> Decimal:
     else (NaN, infinities, underscores, commas, hexadecimal, other scripts' digits) and for numbers that need more than
     40 digits written out plainly.
     """
+    if _SHORT.fullmatch(text) is not None:
+        return Decimal(text)
     if len(text) > 4 * MAX_DIGITS or _NUMBER.fullmatch(text) is None:
         raise ValueError(f"not a decimal number: {text[:60]!r}")
     value = Decimal(text)
@@ -30,6 +38,7 @@ def parse(text: str) -> Decimal:
     return value
 
 
+@lru_cache(_REMEMBERED)
 def plain(value: Decimal) -> str:
     """`value` without exponent, without superfluous zeros, "0" for zero."""
     if not value:
