@@ -26,10 +26,10 @@ types: .venv/deps
 unit: .venv/wheel
 	$(RUN) $(BIN)/pytest -m "not oracle" --cov=latentspeed_cli.core.order_state --cov-branch --cov-fail-under=100
 
-oracle: .venv/wheel .venv-peers/deps
+oracle: .venv/wheel .venv-peers/deps .venv-peers-dydx/deps
 	$(RUN) $(BIN)/pytest -m oracle
 
-bench: .venv/wheel .venv-peers/deps .venv-peers-plain/deps
+bench: .venv/wheel .venv-peers/deps .venv-peers-plain/deps .venv-peers-dydx/deps
 	$(RUN) $(BIN)/python benchmarks/run.py
 
 # Pages that are generated from the code; tests compare them with it.
@@ -40,7 +40,7 @@ docs: .venv/wheel
 lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
-	for name in dev peers peers-plain; do \
+	for name in dev peers peers-plain peers-dydx; do \
 	  test $$name = dev && project=pyproject.toml || project=; \
 	  .venv-lock/bin/uv pip compile $$project requirements/$$name.in --universal --python-version 3.11 --upgrade \
 	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet \
@@ -48,7 +48,7 @@ lock:
 	done
 
 clean:
-	rm -rf .venv .venv-peers .venv-peers-plain .venv-lock dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-peers-plain .venv-peers-dydx .venv-lock dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/deps: requirements/dev.lock
 	$(PYTHON) -m venv .venv
@@ -61,7 +61,7 @@ clean:
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/latentspeed-*.whl
 	touch $@
 
-.venv-peers/deps .venv-peers-plain/deps: .venv-%/deps: requirements/%.lock
+.venv-peers/deps .venv-peers-plain/deps .venv-peers-dydx/deps: .venv-%/deps: requirements/%.lock
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.lock
 	touch $@

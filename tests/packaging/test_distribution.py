@@ -14,7 +14,7 @@ import pytest
 
 from latentspeed_cli.hookspecs import ENTRY_POINT_GROUP
 
-LOCKS = ("dev", "peers", "peers-plain")
+LOCKS = ("dev", "peers", "peers-plain", "peers-dydx")
 
 
 def project(path: Path) -> dict[str, Any]:
