@@ -40,8 +40,12 @@ ANYTHING_BUT_COMMANDS = {"session"}
 COMMANDS = {"commands", "main", "__main__"}
 COMMANDS_MAY_NOT = {"transport", "journal", "cache"}
 PLUGINS_MAY = {"core", "connector", "hookspecs", "sandbox", "testing"} | EVERYWHERE | SEAMS
-# `python -m latentspeed_cli.sandbox` is a composition root of its own: it finds the venue models.
-COMPOSITION_ROOTS = {"latentspeed_cli/sandbox/__main__.py": {"plugins"}}
+# Composition roots of their own: `python -m latentspeed_cli.sandbox` finds the venue models, and the simulator puts a
+# whole product together, with its own sockets, disk and time beneath it (a folder ends with "/").
+COMPOSITION_ROOTS = {
+    "latentspeed_cli/sandbox/__main__.py": {"plugins"},
+    "latentspeed_cli/testing/simulator/": {"journal", "keys", "plugins", "records", "transport"},
+}
 
 # part -> third-party packages it may import
 LIBRARIES: dict[str, set[str]] = {
@@ -62,7 +66,7 @@ LIBRARIES: dict[str, set[str]] = {
     "session": {"msgspec"},
     "main": {"click", "typer"},
     "commands": {"msgspec", "click", "typer"},
-    "testing": {"msgspec", "vcr", "pytest", "aiohttp"},
+    "testing": {"msgspec", "vcr", "pytest", "aiohttp", "apsw"},
     "plugin": {
         "msgspec",
         "coincurve",
@@ -125,7 +129,7 @@ def faults(path: str, source: str) -> list[str]:
 
 
 def _may(part: str, path: str, target: str) -> bool:
-    if target in COMPOSITION_ROOTS.get(path, set()):
+    if any(path.startswith(root) and target in parts for root, parts in COMPOSITION_ROOTS.items()):
         return True
     if part.startswith("plugin:"):
         return target in PLUGINS_MAY

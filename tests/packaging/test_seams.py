@@ -10,7 +10,11 @@ import pytest
 # what is reached -> the files that may reach it (a folder ends with "/")
 SEAMS: dict[str, tuple[str, ...]] = {
     "time": ("latentspeed_cli/clock.py",),
-    "randomness": ("latentspeed_cli/entropy.py", "latentspeed_cli/sandbox/flow.py"),
+    "randomness": (
+        "latentspeed_cli/entropy.py",
+        "latentspeed_cli/sandbox/flow.py",
+        "latentspeed_cli/testing/simulator/",  # it brings seeded generators
+    ),
     "sockets": ("latentspeed_cli/transport/", "latentspeed_cli/sandbox/"),
     "disk": (
         "latentspeed_cli/config.py",
@@ -20,6 +24,7 @@ SEAMS: dict[str, tuple[str, ...]] = {
         "latentspeed_cli/plugins.py",
         "latentspeed_cli/journal/",
         "latentspeed_cli/sandbox/",
+        "latentspeed_cli/testing/simulator/",  # it is a disk
     ),
     "environment": (
         "latentspeed_cli/config.py",

@@ -1,0 +1,138 @@
+"""Hyperliquid as the simulator sees it. Shapes: the venue's API pages Exchange endpoint and Info endpoint."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import msgspec
+
+from ...core.flow import Reply, Request
+from ...keys import Secret
+from ...sandbox.accounts import ADDRESSES, PRIVATE_KEYS
+from ...sandbox.model import HttpRequest, VenueModel
+from .site import Sent, Site, Standing, TrueFill, TrueOrder, Truth, json_of
+
+BASE_URL = "http://127.0.0.1:3001"
+_READS = {
+    "orderStatus": "status",
+    "frontendOpenOrders": "open_orders",
+    "openOrders": "open_orders",
+    "userFillsByTime": "fills",
+    "userFills": "fills",
+    "l2Book": "book",
+}
+_STANDINGS: dict[str, Standing] = {
+    "open": "open",
+    "triggered": "open",
+    "filled": "filled",
+    "expired": "expired",
+}
+
+
+class HyperliquidSite(Site):
+    name = "hyperliquid"
+    account = ADDRESSES[0]
+    pairs = ("SOL-USD", "ETH-USD")
+    base_url = BASE_URL
+
+    def __init__(self) -> None:
+        self.config_fields = {"base_url": BASE_URL, "key": Secret(PRIVATE_KEYS[0])}
+
+    def read(self, request: Request) -> Sent:
+        body: dict[str, Any] = msgspec.json.decode(request.body)
+        if not request.changes:
+            name = body["type"]
+            return Sent(kind=_READS.get(name, "other"), twin=_text(body.get("oid")))  # type: ignore[arg-type]
+        action, nonce = body["action"], body["nonce"]
+        kind = action["type"]
+        if kind == "order":
+            [order] = action["orders"]
+            size, price = Decimal(order["s"]), Decimal(order["p"])
+            return Sent(kind="place", twin=order.get("c"), nonce=nonce, size=size, price=price)
+        if kind == "cancelByCloid":
+            return Sent(kind="cancel", twin=action["cancels"][0]["cloid"], nonce=nonce)
+        return Sent(kind="cancel" if kind == "cancel" else "fence", nonce=nonce)
+
+    def truth(self, model: VenueModel, now_ns: int) -> Truth:
+        rows = _ask(model, now_ns, type="historicalOrders", user=self.account)
+        orders = [_order(row) for row in rows if not row["status"].lower().endswith("rejected")]
+        fills = _ask(model, now_ns, type="userFills", user=self.account)
+        return Truth(orders=tuple(orders), fills=tuple(map(_fill, fills)))
+
+    def refusal(self, sent: Sent) -> Reply:
+        return _said({"status": "err", "response": f"Invalid nonce: duplicate nonce {sent.nonce}"})
+
+    def cancel_taken(self, sent: Sent) -> Reply:
+        return _said({"status": "ok", "response": {"type": "cancel", "data": {"statuses": ["success"]}}})
+
+    def lie(self, kind: str, sent: Sent, reply: Reply, chance: Random) -> Reply:
+        if kind == "not_found":
+            return msgspec.structs.replace(reply, body=b'{"status":"unknownOid"}')
+        said = msgspec.json.decode(reply.body)
+        if kind == "incomplete_list":
+            said = [row for row in said if chance.random() < 0.5]
+        elif kind == "fills_lag":
+            said = said[: chance.randrange(len(said))] if said else said
+        elif kind == "bad_book":
+            said = _bad_book(said, chance)
+        return msgspec.structs.replace(reply, body=msgspec.json.encode(said))
+
+    def is_ack(self, text: str) -> bool:
+        return text.startswith('{"channel":"subscriptionResponse"')
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _said(body: object) -> Reply:
+    return Reply(status=200, body=msgspec.json.encode(body), headers={}, received_ns=0)
+
+
+def _ask(model: VenueModel, now_ns: int, **body: object) -> Any:
+    """What the venue itself answers, to nobody's ears but ours."""
+    request = HttpRequest(
+        method="POST",
+        path="/info",
+        query={},
+        headers={"content-type": "application/json"},
+        body=msgspec.json.encode(body),
+        peer="simulator",
+    )
+    return json_of(model.http(request, now_ns))
+
+
+def _order(row: dict[str, Any]) -> TrueOrder:
+    order = row["order"]
+    return TrueOrder(
+        twin=order.get("cloid"),
+        exchange_order_id=str(order["oid"]),
+        standing=_STANDINGS.get(row["status"], "cancelled"),
+        amount=Decimal(order["origSz"]),
+        price=Decimal(order["limitPx"]),
+        is_buy=order["side"] == "B",
+    )
+
+
+def _fill(row: dict[str, Any]) -> TrueFill:
+    return TrueFill(
+        fill_id=f"{row['time']}-{row['coin']}-{row['tid']}-{row['oid']}",
+        exchange_order_id=str(row["oid"]),
+        amount=Decimal(row["sz"]),
+        price=Decimal(row["px"]),
+    )
+
+
+def _bad_book(book: dict[str, Any], chance: Random) -> dict[str, Any]:
+    """Crossed, empty on one side, or old."""
+    bids, asks = book["levels"]
+    fate = chance.randrange(3)
+    if fate == 0 and bids and asks:
+        book["levels"] = [[{**bids[0], "px": asks[0]["px"]}, *bids], asks]
+    elif fate == 1:
+        book["levels"] = [bids, []]
+    else:
+        book["time"] -= 60_000
+    return book

@@ -1,0 +1,151 @@
+"""The promises that are checked when a world has healed: journal against venue, results against truth.
+
+The numbers are those of the reliability contract. What can be seen at once is checked by watch.py instead.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from ...core.in_flight_order import InFlightOrder
+from ...core.types import OrderState
+from ...errors import Exit, LatentspeedError
+from ...journal import Journal
+from .process import INSTANCE, Process
+from .site import Standing, TrueOrder, Truth
+from .watch import NOTHING_LIVE, Result, executed_of
+
+if TYPE_CHECKING:
+    from .world import Violation, World
+
+_STATES: dict[Standing, frozenset[OrderState]] = {
+    "open": frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED}),
+    "filled": frozenset({OrderState.FILLED, OrderState.EXPIRED}),
+    "cancelled": frozenset({OrderState.CANCELLED, OrderState.EXPIRED}),
+    "expired": frozenset({OrderState.EXPIRED}),
+}
+
+
+def check_equal(world: World) -> list[Violation]:
+    """I2 and I4: what the journal says is what the venue says."""
+    from .world import Violation
+
+    found: list[Violation] = []
+
+    def differs(invariant: str, said: str) -> None:
+        found.append(Violation(invariant=invariant, at_s=world.loop.time(), said=said))
+
+    truth = world.truth()
+    with closing(_journal(world)) as journal:
+        for order in journal.orders():
+            _compare(order, truth, differs)
+    return found
+
+
+def _compare(order: InFlightOrder, truth: Truth, differs: object) -> None:
+    say = differs
+    assert callable(say)
+    there = truth.of_twin(order.venue_client_id)
+    name = order.client_order_id
+    if not there:
+        # An immediate order that met nobody is refused by the venue, and EXPIRED by our definition.
+        met_nobody = order.state is OrderState.EXPIRED and order.is_ioc and not order.executed_amount
+        if order.state is not OrderState.FAILED and not met_nobody:
+            say("I4", f"{name} is {order.state.value}, and the venue never had it")
+        return
+    at_venue = there[0]
+    fills = truth.fills_of(at_venue.exchange_order_id)
+    known = {fill_id: fill.amount for fill_id, fill in order.facts.fills.items()}
+    if known != {fill_id: fill.amount for fill_id, fill in fills.items()}:
+        say("I2", f"{name} has fills {sorted(known)}, at the venue they are {sorted(fills)}")
+    executed = sum((fill.amount for fill in fills.values()), Decimal(0))
+    if order.state not in _expected(order, at_venue, executed):
+        say("I4", f"{name} is {order.state.value}, at the venue it is {at_venue.standing}, {executed} executed")
+    if order.exchange_order_id != at_venue.exchange_order_id:
+        say("I4", f"{name} is order {order.exchange_order_id}, at the venue {at_venue.exchange_order_id}")
+
+
+def _expected(order: InFlightOrder, at_venue: TrueOrder, executed: Decimal) -> frozenset[OrderState]:
+    if executed >= order.amount:
+        return frozenset({OrderState.FILLED})
+    if at_venue.standing == "open":
+        return frozenset({OrderState.PARTIALLY_FILLED if executed else OrderState.OPEN})
+    if order.is_ioc:
+        return frozenset({OrderState.EXPIRED})
+    return _STATES[at_venue.standing]
+
+
+def check_end(world: World) -> None:
+    """Everything else, when every order has been ended."""
+    truth = world.truth()
+    by_twin: dict[str, int] = {}
+    for order in truth.orders:
+        if order.twin is not None:
+            by_twin[order.twin] = by_twin.get(order.twin, 0) + 1
+    for twin, count in by_twin.items():
+        if count > 1:
+            world.broken("I1", f"{twin}: the venue has {count} orders of one id")
+    try:
+        with closing(_journal(world)) as journal:
+            journal.verify()
+            for known in journal.orders():
+                _check_ended(world, known)
+    except LatentspeedError as error:
+        world.broken("I10", f"the journal needs repair: {error}")
+    for order in truth.orders:
+        if order.standing == "open":
+            world.broken("I5", f"order {order.exchange_order_id} {order.twin} is open still")
+    for difference in check_equal(world):
+        world.broken(difference.invariant, difference.said)
+    _check_results(world, truth)
+    for said in world.loop.troubles:
+        world.broken("I16", f"nobody caught: {said}")
+
+
+def _check_ended(world: World, order: InFlightOrder) -> None:
+    if not order.is_done:
+        world.broken("I5", f"{order.client_order_id} has not ended: {order.state.value}")
+    elif not order.evidence:
+        world.broken("I7", f"{order.client_order_id} is {order.state.value} without evidence")
+    if order.network != "sandbox":
+        world.broken("I12", f"{order.client_order_id} is of network {order.network}")
+
+
+def _check_results(world: World, truth: Truth) -> None:
+    """I8: what commands said was true when they said it."""
+    senders: dict[str, set[str]] = {}
+    for leave in world.watch.leaves:
+        if leave.sent.kind == "place" and leave.sent.twin is not None:
+            senders.setdefault(leave.sent.twin, set()).add(leave.process)
+    for result in world.watch.results:
+        _check_result(world, truth, result, senders)
+
+
+def _check_result(world: World, truth: Truth, result: Result, senders: dict[str, set[str]]) -> None:
+    name = f"{result.process}: {result.verb} {result.client_order_id} gave {result.exit.name}"
+    twin = world.watch.twin_of(result.client_order_id)
+    landed = truth.of_twin(twin)
+    mine_alone = senders.get(twin) == {result.process}
+    was_live = bool(landed) and (landed[0].standing != "cancelled" or bool(executed_of(truth, twin)))
+    if result.verb == "place" and result.exit in NOTHING_LIVE and mine_alone and was_live:
+        world.broken("I8", f"{name}, and its order landed: {landed[0].standing}")
+    if result.exit is Exit.OK and result.verb == "place" and result.standing is None:
+        world.broken("I8", f"{name}, and the venue did not have it")
+    if result.exit is Exit.OK and result.verb == "cancel" and result.standing == "open":
+        world.broken("I8", f"{name}, and it was open")
+    if result.exit is Exit.NOT_FOUND and result.verb == "cancel" and landed:
+        world.broken("I8", f"{name}, and the venue had it")
+    if result.exit is Exit.UNKNOWN and world.faults.is_calm:
+        world.broken("I8", f"{name}, though nothing went wrong")
+    record = result.record
+    if record is not None and not record.may_be_live and result.standing == "open":
+        world.broken("I8", f"{name}: it cannot be live, it said, and it was ({record.state})")
+
+
+def _journal(world: World) -> Journal:
+    process = Process(world, "reader")
+    return Journal.open(
+        world.disk.path, network="sandbox", instance=INSTANCE, clock=process.clock, vfs=process.mount.name
+    )

@@ -1,0 +1,108 @@
+"""What the simulator has to know of a venue: how to read its requests, what is true there, and how it lies.
+
+Everything is read from the venue's own wire formats, with code of its own: a bug in the client's decoders must not hide
+itself here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from decimal import Decimal
+from random import Random
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from ... import plugins
+from ...core.flow import Reply, Request
+from ...sandbox.model import HttpResponse, Scenario, VenueModel
+
+Kind: TypeAlias = Literal["place", "cancel", "fence", "status", "open_orders", "fills", "book", "other"]
+# How an order stands at the venue. "refused": it never was in the book.
+Standing: TypeAlias = Literal["open", "filled", "cancelled", "expired", "refused"]
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request is. twin: the venue's client id of the order it is about. size, price: of a placement."""
+
+    kind: Kind
+    twin: str | None = None
+    nonce: int | None = None
+    size: Decimal | None = None
+    price: Decimal | None = None
+
+
+class TrueFill(msgspec.Struct, frozen=True, kw_only=True):
+    """A fill as the venue has it. fill_id: as the client has to call it."""
+
+    fill_id: str
+    exchange_order_id: str
+    amount: Decimal
+    price: Decimal
+
+
+class TrueOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as the venue has it."""
+
+    twin: str | None
+    exchange_order_id: str
+    standing: Standing
+    amount: Decimal
+    price: Decimal
+    is_buy: bool
+
+
+class Truth(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about one account. refused orders are left out."""
+
+    orders: tuple[TrueOrder, ...]
+    fills: tuple[TrueFill, ...]
+
+    def of_twin(self, twin: str) -> list[TrueOrder]:
+        return [order for order in self.orders if order.twin == twin]
+
+    def fills_of(self, exchange_order_id: str) -> dict[str, TrueFill]:
+        return {fill.fill_id: fill for fill in self.fills if fill.exchange_order_id == exchange_order_id}
+
+
+class Site(ABC):
+    """One venue. account, key: whose orders are simulated; both are the sandbox's published ones."""
+
+    name: str
+    account: str
+    pairs: tuple[str, ...]
+    config_fields: Mapping[str, object]
+
+    def model(self, scenario: Scenario) -> VenueModel:
+        """A venue that knows nothing yet."""
+        model: VenueModel = plugins.load(self.name).hook.latentspeed_sandbox(scenario=scenario)
+        return model
+
+    @abstractmethod
+    def read(self, request: Request) -> Sent:
+        """What a request of the client is."""
+
+    @abstractmethod
+    def truth(self, model: VenueModel, now_ns: int) -> Truth:
+        """What the venue knows about the account."""
+
+    @abstractmethod
+    def refusal(self, sent: Sent) -> Reply:
+        """The answer to a change that the venue refuses for its nonce, wrongly or not."""
+
+    @abstractmethod
+    def cancel_taken(self, sent: Sent) -> Reply:
+        """The answer to a cancel that was accepted, for one that got lost inside the venue."""
+
+    @abstractmethod
+    def lie(self, kind: str, sent: Sent, reply: Reply, chance: Random) -> Reply:
+        """A read's reply as a venue gives it that lags or loses things. kind: of faults.READS."""
+
+    @abstractmethod
+    def is_ack(self, text: str) -> bool:
+        """Whether a frame acknowledges a subscription."""
+
+
+def json_of(response: HttpResponse) -> Any:
+    return msgspec.json.decode(response.body)

@@ -1,0 +1,212 @@
+"""What is checked while a world runs: each request as it leaves, each event that is told, each result that is given."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ...core.events import Event, OrderEvent, OrderFilledEvent
+from ...core.flow import Reply, Request
+from ...core.in_flight_order import InFlightOrder, OrderIntent
+from ...core.order_state import PRECEDENCE
+from ...core.types import OrderState
+from ...errors import Exit, LatentspeedError
+from ...records import OrderRecord, order_record
+from .site import Sent, Standing, Truth
+
+if TYPE_CHECKING:
+    from .process import Process
+    from .world import World
+
+_RANK = {state: rank for rank, state in enumerate(PRECEDENCE)}  # the lower, the more final
+_json = msgspec.json.Encoder().encode
+# These promise that the run left nothing live (reliability.md, section 6).
+NOTHING_LIVE = frozenset(
+    {
+        Exit.USAGE,
+        Exit.INVALID,
+        Exit.REJECTED,
+        Exit.NOT_FOUND,
+        Exit.AUTH,
+        Exit.UNREACHABLE,
+        Exit.RATE_LIMITED,
+        Exit.BUSY,
+        Exit.JOURNAL,
+        Exit.ID_CONFLICT,
+        Exit.GUARD,
+        Exit.PLUGIN,
+    }
+)
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that users of a world may place, any number of times. It is one order all the same."""
+
+    client_order_id: str
+    intent: OrderIntent
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """How a command ended. standing: how the order stood at the venue at that very moment; None: it was not there."""
+
+    process: str
+    verb: str
+    client_order_id: str
+    exit: Exit
+    record: OrderRecord | None
+    standing: Standing | None
+    executed: Decimal
+    took_s: float
+    said: str
+
+
+class Leave(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that was handed to the network."""
+
+    process: str
+    sent: Sent
+    digest: str
+
+
+class Watch:
+    """The checks of one world. results, leaves: what the checks at the end need."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.results: list[Result] = []
+        self.leaves: list[Leave] = []
+        self.twins: dict[str, list[Planned]] = {}
+        self.outputs: list[bytes] = []
+        self._best: dict[tuple[str, str], tuple[Decimal, int]] = {}
+        self._fills_told: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._nonces: dict[int, str] = {}
+
+    def twin_of(self, client_order_id: str) -> str:
+        """The venue's id of an order; "" when nobody placed it yet."""
+        return next((twin for twin, [one, *_] in self.twins.items() if one.client_order_id == client_order_id), "")
+
+    def expect(self, twin: str, planned: Planned) -> None:
+        """Somebody asks for this order, which the venue knows by `twin`."""
+        wanted = self.twins.setdefault(twin, [])
+        has_left = any(leave.sent.kind == "place" and leave.sent.twin == twin for leave in self.leaves)
+        if planned not in wanted and not has_left:
+            wanted.append(planned)
+
+    # The network's side
+
+    def leaving(self, process: Process, request: Request, sent: Sent) -> None:
+        world = self._world
+        digest = hashlib.sha256(request.body).hexdigest()
+        self.leaves.append(Leave(process=process.name, sent=sent, digest=digest))
+        marks = [f'"nonce":{sent.nonce}'.encode()] if sent.kind != "place" else [digest.encode()]
+        if not any(world.disk.holds(mark) for mark in marks):
+            world.broken("I9", f"{sent.kind} {sent.twin} leaves, and a loss of power now would leave no trace of it")
+        if sent.nonce is not None and sent.kind != "fence":
+            known = self._nonces.setdefault(sent.nonce, digest)
+            if known != digest:
+                world.broken("I11", f"nonce {sent.nonce} is used for two changes")
+        if sent.kind == "place":
+            self._placement(process, sent)
+
+    def _placement(self, process: Process, sent: Sent) -> None:
+        world = self._world
+        if process.stopped:
+            world.broken("I22", f"{process.name} sends {sent.twin} after its signal")
+        wanted = [one for one in self.twins.get(sent.twin or "", ()) if _fits(one.intent, sent)]
+        if not wanted:
+            world.broken("I13", f"an order leaves that nobody asked for: {sent}")
+            return
+        # Of several orders that were asked for by one id, the first that leaves is the one that may leave.
+        self.twins[sent.twin or ""] = wanted
+
+    def answered(self, process: Process, sent: Sent, reply: Reply, *, is_a_lie: bool) -> None:
+        pass
+
+    # The product's side
+
+    def told(self, process: Process, event: Event) -> None:
+        """An event as a listener hears it."""
+        if process.dead or not isinstance(event, OrderEvent):
+            return
+        order, world = event.order, self._world
+        world.trace.note(process.name, f"{type(event).__name__} {order.client_order_id} {order.state.value}")
+        self._look(process, order)
+        if isinstance(event, OrderFilledEvent):
+            told = self._fills_told[process.name, order.client_order_id]
+            if event.trade.fill_id in told:
+                world.broken("I3", f"{process.name} is told of fill {event.trade.fill_id} twice")
+            told.add(event.trade.fill_id)
+
+    def _look(self, process: Process, order: InFlightOrder) -> None:
+        key, state = (process.name, order.client_order_id), order.state
+        executed, rank = self._best.get(key, (Decimal(0), len(PRECEDENCE)))
+        if order.executed_amount < executed:
+            self._world.broken("I6", f"{key}: executed falls from {executed} to {order.executed_amount}")
+        was_done = rank < len(PRECEDENCE) and PRECEDENCE[rank].is_done
+        again = was_done and PRECEDENCE[rank] is OrderState.FAILED  # a new attempt of an order that never landed
+        if was_done and not again and _RANK[state] > rank:
+            self._world.broken("I6", f"{key}: {PRECEDENCE[rank].value} becomes {state.value}")
+        self._best[key] = order.executed_amount, _RANK[state]
+
+    def ended(
+        self,
+        process: Process,
+        verb: str,
+        client_order_id: str,
+        *,
+        order: InFlightOrder | None,
+        error: LatentspeedError | None,
+        replayed: bool = False,
+        began_s: float,
+    ) -> None:
+        """A command gives its result to whoever started it."""
+        if process.dead:
+            return
+        world = self._world
+        record = None if order is None else order_record(order, replayed=replayed)
+        truth = world.truth()
+        twin = self.twin_of(client_order_id)
+        found = truth.of_twin(twin)
+        result = Result(
+            process=process.name,
+            verb=verb,
+            client_order_id=client_order_id,
+            exit=Exit.OK if error is None else error.exit,
+            record=record,
+            standing=found[0].standing if found else None,
+            executed=executed_of(truth, twin),
+            took_s=world.loop.time() - began_s,
+            said=str(error or ""),
+        )
+        self.results.append(result)
+        state = "" if order is None else order.state.value
+        world.trace.note(process.name, f"{verb} {client_order_id} ends {result.exit.name} {state} {result.said}")
+        if record is not None:
+            self._show(record)
+
+    def _show(self, record: OrderRecord) -> None:
+        """I21: what goes to stdout can be read again, and is the same then."""
+        data = _json(record)
+        self.outputs.append(data)
+        try:
+            same = msgspec.json.decode(data, type=OrderRecord) == record
+        except msgspec.DecodeError as error:
+            self._world.broken("I21", f"a record cannot be read: {error}")
+        else:
+            if not same:
+                self._world.broken("I21", f"a record reads as another one: {data!r}")
+
+
+def _fits(intent: OrderIntent, sent: Sent) -> bool:
+    """Whether this is what was typed."""
+    return intent.amount in (None, sent.size) and intent.price in (None, sent.price)
+
+
+def executed_of(truth: Truth, twin: str) -> Decimal:
+    """How much of an order was executed, as the venue has it."""
+    ids = {order.exchange_order_id for order in truth.of_twin(twin)}
+    return sum((fill.amount for fill in truth.fills if fill.exchange_order_id in ids), Decimal(0))
