@@ -36,15 +36,15 @@ from .constants import (
     VENUE,
 )
 from .markets import DydxV4Market
-from .payloads import Height
-from .reads import IN_STATE, cancel_was_accepted
+from .payloads import Height, OrderRow
+from .reads import cancel_was_accepted
 from .refusals import Meaning
 from .terms import DydxV4Terms, End
 from .wire import count
 
 # A refused attempt is looked for until this many blocks after the refusal: accepted elsewhere, it would be in one.
 REFUSAL_BLOCKS = 3
-# A post-only order's block may be one after the height that was read, and the one that removes it is the next.
+# Where a row does not tell its block, that may be one after the height that was read; the next one may remove it.
 SURE_BLOCKS = 2
 MAX_SHOWN = 1_000
 
@@ -76,15 +76,21 @@ class DydxV4Perpetual(DydxV4Terms, PerpetualDerivativeBase):
             said = yield from super().order_status_flow(order)
             return tuple(_ended_by_us(order, update) for update in said)
         height = yield from self._indexed_height()
-        said = yield from super().order_status_flow(order)
+        row, received_ns = yield from self._row(order)
+        said = yield from self._told(order, row, received_ns)
         if not any(update.report is Report.ACCEPTED and not update.venue_filled_amount for update in said):
             return said
-        if any(update.venue_code == IN_STATE for update in said):
-            return ()  # the indexer, whose heights are counted here, does not show it yet
+        if row is None:
+            return ()  # the chain's state holds it; the indexer, whose heights are counted here, does not show it yet
+        return said if height >= self._sure_from(order, row, height) else ()
+
+    def _sure_from(self, order: InFlightOrder, row: OrderRow, height: int) -> int:
+        """The height from which on a post-only order that rests has been matched. height: read before the row."""
+        if row.created_at_height is not None:
+            return count(row.created_at_height) + 1
         if len(self._shown) >= MAX_SHOWN:
             del self._shown[next(iter(self._shown))]
-        first = self._shown.setdefault(order.client_order_id, height)
-        return said if height >= first + SURE_BLOCKS else ()
+        return self._shown.setdefault(order.client_order_id, height) + SURE_BLOCKS
 
     # Changes
 

@@ -105,6 +105,10 @@ class DydxV4Reads(DydxV4MarketReads):
         and indexer: how it ended, since nobody else will say so.
         """
         row, received_ns = yield from self._row(order)
+        return (yield from self._told(order, row, received_ns))
+
+    def _told(self, order: InFlightOrder, row: OrderRow | None, received_ns: int) -> Flow[tuple[OrderUpdate, ...]]:
+        """What a row means, or that there is none."""
         said = () if row is None else (decode.order_update(row, self.symbols, received_ns),)
         if said and said[0].report in _FINAL:
             return said

@@ -43,6 +43,7 @@ from latentspeed_cli.errors import (
 )
 from latentspeed_cli.journal import Journal
 
+from . import reading
 from .local_venue import BLOCK_NS, Key, Venue
 
 SETTINGS: dict[str, Any] = {"network": "sandbox", "base_url": "http://127.0.0.1:3001", "node_url": "127.0.0.1:3003"}
@@ -291,6 +292,29 @@ async def test_a_post_only_order_that_rests_is_accepted(run: Runs) -> None:
         for name, intent in (("a", limit(post_only=True)), ("b", brief(post_only=True))):
             outcome = await place(connector, intent, name)
             assert (outcome.error, outcome.order.state) == (None, OrderState.OPEN)
+
+
+@pytest.mark.parametrize(
+    ("created", "believed"),
+    [({"createdAtHeight": "100"}, [False, True]), ({}, [False, False, True])],
+    ids=["the row tells its block", "it does not"],
+)
+def test_a_post_only_order_rests_a_block_after_its_own(
+    run: Runs, created: dict[str, str], believed: list[bool]
+) -> None:
+    """Where the row tells no block, that may be one after the height that was read just before."""
+    connector = run(network="testnet", key=Key("11" * 32))
+    connector.symbols = reading.SYMBOLS
+    order = reading.order(post_only=True, good_til_ts_ns=NS_PER_S)
+    row = reading.order_row(
+        postOnly=True, orderFlags="64", goodTilBlock=..., goodTilBlockTime="2026-01-01T00:00:00.000Z", **created
+    )
+    told = []
+    for height in range(100, 100 + len(believed)):
+        time = {"height": str(height), "time": "2025-12-08T16:11:59.450Z"}
+        _, said = reading.walk(connector.order_status_flow(order), time, row)
+        told.append(bool(said))
+    assert told == believed
 
 
 @pytest.mark.parametrize(
