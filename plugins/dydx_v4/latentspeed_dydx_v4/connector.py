@@ -6,7 +6,7 @@ reads them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,7 +20,6 @@ from latentspeed_cli.core.reports import OrderUpdate, Report
 from latentspeed_cli.errors import OrderRefused
 
 from . import encode, refusals, tx
-from .auth import DydxV4Auth
 from .chain_state import ChainState
 from .config import DydxV4Config
 from .constants import (
@@ -41,6 +40,9 @@ from .reads import cancel_was_accepted
 from .refusals import Meaning
 from .terms import DydxV4Terms, End
 from .wire import count
+
+if TYPE_CHECKING:
+    from .auth import DydxV4Auth
 
 # A refused attempt is looked for until this many blocks after the refusal: accepted elsewhere, it would be in one.
 REFUSAL_BLOCKS = 3

@@ -5,6 +5,8 @@ An order is signed for a block or a time at which it ends, a transaction for an 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from latentspeed_cli.core.drafts import CountedNonces
@@ -14,7 +16,6 @@ from latentspeed_cli.core.types import OrderType, TimeInForce
 from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
 
 from . import chain_state, encode, identifiers, node
-from .auth import DydxV4Auth
 from .chain_state import Account, Block, ChainState
 from .constants import (
     ACCOUNT,
@@ -29,6 +30,9 @@ from .constants import (
 from .payloads import HistoricalFunding, Trade, Trades
 from .reads import DydxV4Reads
 from .wire import count, each, kept, shape, time_ns
+
+if TYPE_CHECKING:
+    from .auth import DydxV4Auth
 
 NS_PER_S = 1_000_000_000
 MAX_KNOWN_ENDS = 1_000
