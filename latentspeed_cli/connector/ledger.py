@@ -12,7 +12,7 @@ from ..core.in_flight_order import InFlightOrder
 from ..core.order_state import News, learn
 from ..core.order_tracker import ClientOrderTracker
 from ..core.reports import Evidence, OrderUpdate, Report, TradeUpdate
-from ..errors import LatentspeedError
+from ..errors import JournalError, LatentspeedError
 from .listeners import ConnectorErrorEvent, Listeners
 from .parts import OrderJournal
 
@@ -128,7 +128,15 @@ class Ledger:
         return found
 
     def refuse(self, order: InFlightOrder, error: LatentspeedError) -> None:
-        """An order that was tracked and never came as far as the journal: it failed, and only memory knows."""
+        """An order that was tracked and never came as far as the journal: it failed, and only memory knows.
+
+        Another run may have placed it by the same id meanwhile: then it is what the journal says.
+        """
+        try:
+            if self.reload(order.client_order_id) is not order:
+                return
+        except JournalError:
+            pass  # it was not written by this run all the same
         evidence = Evidence(kind="never_sent", ts_ns=self.clock.now_ns(), detail=str(error))
         update = OrderUpdate(
             report=Report.FAILED,
