@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -50,6 +51,8 @@ from .store import (
     translation,
 )
 from .tail import drop_unfinished
+
+log = logging.getLogger(__name__)
 
 
 class Journal(JournalReader):
@@ -101,8 +104,11 @@ class Journal(JournalReader):
     _version: int | None = None
 
     def close(self) -> None:
-        with translated("closing it"):
+        """Let go of the file. Raises nothing: what was written is durable, whether or not SQLite can tidy up now."""
+        try:
             self._connection.close()
+        except TROUBLE as error:
+            log.warning("the journal was closed untidily", extra={"error": str(error)})
 
     def __enter__(self) -> Self:
         return self
