@@ -36,6 +36,7 @@ bench: .venv/wheel .venv-peers/deps .venv-peers-plain/deps .venv-peers-dydx/deps
 docs: .venv/wheel
 	$(RUN) $(BIN)/python -c "from latentspeed_cli.core.state_table import document; print(document(), end='')" > docs/order-states.md
 	$(RUN) $(BIN)/latentspeed docs exit-codes > docs/exit-codes.md
+	$(RUN) $(BIN)/python -c "from latentspeed_cli.testing.conformance.page import page; print(page(), end='')" > docs/conformance.md
 
 lock:
 	$(PYTHON) -m venv .venv-lock

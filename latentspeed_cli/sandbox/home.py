@@ -133,6 +133,14 @@ class Home:
                 f"cannot make {self.folder}: {error.strerror}", hint="set LATENTSPEED_STATE_DIR"
             ) from error
 
+    def share(self, folder: Path) -> None:
+        """Make this sandbox that of another state folder too, which has a journal of its own, as another machine has."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for own in (self.info, self.lock):
+            link = folder / own.name
+            if not link.is_symlink():
+                link.symlink_to(own)
+
     def take(self) -> Lock | None:
         """Take the lock if nobody holds it. Raises ConfigError when the folder cannot be written."""
         try:

@@ -34,6 +34,10 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 SCENARIOS: dict[str, Scenario] = {
     "default": Scenario(),
     "venue": Scenario(name="venue", limits_factor=1, latency_s=0.2, indexer_lag_s=0.35),
+    # For tests: as the default, and a chain's blocks do not take longer than they must.
+    "brisk": Scenario(
+        name="brisk", latency_s=0.0, block_ns={"hyperliquid": 70_000_000, "dydx_v4": 160_000_000}, indexer_lag_s=0.05
+    ),
     "bench": Scenario(name="bench", limits_factor=None, latency_s=0.0, flow=False, indexer_lag_s=0.0),
 }
 

@@ -41,10 +41,12 @@ COMMANDS = {"commands", "main", "__main__"}
 COMMANDS_MAY_NOT = {"transport", "journal", "cache"}
 PLUGINS_MAY = {"core", "connector", "hookspecs", "sandbox", "testing"} | EVERYWHERE | SEAMS
 # Composition roots of their own: `python -m latentspeed_cli.sandbox` finds the venue models, and the simulator puts a
-# whole product together, with its own sockets, disk and time beneath it (a folder ends with "/").
+# whole product together, with its own sockets, disk and time beneath it (a folder ends with "/"). The conformance cases
+# use a connector as programs do.
 COMPOSITION_ROOTS = {
     "latentspeed_cli/sandbox/__main__.py": {"plugins"},
     "latentspeed_cli/testing/simulator/": {"journal", "keys", "plugins", "records", "transport"},
+    "latentspeed_cli/testing/conformance/ground.py": {"session", "config", "plugins"},
 }
 
 # part -> third-party packages it may import

@@ -1,0 +1,5 @@
+"""The bundled connector passes every case."""
+
+from latentspeed_cli.testing.conformance import suite
+
+TestConformance = suite("hyperliquid")
