@@ -107,6 +107,10 @@ class Process:
             return
         self.world.trace.note(self.name, f"is killed {why}")
         self.dead = self.mount.dead = True
+        # Not at once: this may be called from the middle of what a real process would never have finished.
+        self.world.loop.call_soon(self._end_tasks)
+
+    def _end_tasks(self) -> None:
         for task in self.world.loop.owned_by(self):
             task.cancel()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -47,8 +48,9 @@ def run_seed(
     venue: str, seed: int, *, keep_trace: bool = False, only: frozenset[str] | None = None, size: int = 4
 ) -> Verdict:
     """Play the world of one seed. only: kinds of faults that may be on, None for all. size: commands a user gives."""
-    was_collecting = gc.isenabled()
+    was_collecting, was_logging = gc.isenabled(), logging.root.manager.disable
     gc.disable()  # when generators are closed by it, that is at no certain time
+    logging.disable(logging.CRITICAL)
     loop = VirtualLoop()
     name = f"{venue}/{seed}"
     faults = Faults(name, only)
@@ -86,5 +88,6 @@ def run_seed(
             task.cancel()
         asyncio.set_event_loop(None)
         loop.close()
+        logging.disable(was_logging)
         if was_collecting:
             gc.enable()

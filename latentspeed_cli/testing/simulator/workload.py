@@ -19,8 +19,8 @@ from ...connector.perpetual import PerpetualDerivativeBase
 from ...connector.streams import Channel
 from ...core.in_flight_order import InFlightOrder, OrderIntent
 from ...core.reports import TradeUpdate
-from ...core.types import OrderType, TimeInForce, TradeType
-from ...errors import LatentspeedError, OutcomeUnknown
+from ...core.types import OrderState, OrderType, TimeInForce, TradeType
+from ...errors import Exit, LatentspeedError, OutcomeUnknown
 from .process import Process
 from .watch import Planned
 
@@ -32,6 +32,12 @@ Work: TypeAlias = Callable[[Process], Awaitable[None]]
 _PRICES = ("mid-0.5%", "mid-0.05%", "best-1tick", "best", "best+1tick", "mid+0.05%", "mid+0.3%")
 _SIZES = {"SOL-USD": ("0.2", "1.5", "12"), "ETH-USD": ("0.01", "0.2", "1.25")}
 TIMEOUT_S = 15.0
+
+
+class Stopped(LatentspeedError):
+    """A signal ended the command, and no order is in doubt; as the command line says it."""
+
+    exit = Exit.INTERRUPTED
 
 
 class Workload:
@@ -128,8 +134,8 @@ class Workload:
                 order = connector.order(planned.client_order_id) if connector is not None else None
                 if order is None:
                     return
-                if order.outcome_unknown:
-                    error = OutcomeUnknown("stopped by a signal")
+                is_open = order.outcome_unknown or order.state is OrderState.PENDING_SUBMIT
+                error = OutcomeUnknown("stopped by a signal") if is_open else Stopped("stopped by a signal")
             process.world.watch.ended(
                 process, "place", planned.client_order_id, order=order, error=error, replayed=replayed, began_s=began_s
             )
@@ -186,18 +192,17 @@ class Workload:
 
         async def work(process: Process) -> None:
             try:
-                async with process.connector() as connector:
-                    follower = asyncio.create_task(_follow(process, connector))
-                    for planned in plans:
-                        process.world.expect(connector, planned)
-                        connector.submit(planned.intent, client_order_id=planned.client_order_id)
-                    await asyncio.sleep(rest_s)
-                    for planned in plans if cancels else ():
-                        order = connector.order(planned.client_order_id)
-                        if order is not None and not order.is_done:
-                            await connector.cancel(order, timeout_s=TIMEOUT_S)
-                    follower.cancel()
-                    await asyncio.wait([follower])
+                async with process.connector() as connector, asyncio.TaskGroup() as tasks:
+                    follower = tasks.create_task(_follow(process, connector))
+                    try:
+                        for planned in plans:
+                            process.world.expect(connector, planned)
+                            connector.submit(planned.intent, client_order_id=planned.client_order_id)
+                        await asyncio.sleep(rest_s)
+                        for planned in plans if cancels else ():
+                            await _cancel_if_alive(process, connector, planned.client_order_id)
+                    finally:
+                        follower.cancel()
             except LatentspeedError as trouble:
                 process.world.trace.note(process.name, f"gives up: {trouble}")
             except asyncio.CancelledError:
@@ -212,6 +217,16 @@ async def settle(connector: PerpetualDerivativeBase, order: InFlightOrder) -> In
     if order.outcome_unknown or not order.is_done:
         return await connector.resolve(order, timeout_s=TIMEOUT_S)
     return await connector.refresh(order)
+
+
+async def _cancel_if_alive(process: Process, connector: PerpetualDerivativeBase, client_order_id: str) -> None:
+    order = connector.order(client_order_id)
+    if order is None or order.is_done:
+        return
+    try:
+        await connector.cancel(order, timeout_s=TIMEOUT_S)
+    except LatentspeedError as trouble:
+        process.world.trace.note(process.name, f"cannot cancel {client_order_id}: {trouble}")
 
 
 async def _follow(process: Process, connector: PerpetualDerivativeBase) -> None:
