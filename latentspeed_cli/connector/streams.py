@@ -91,6 +91,7 @@ class ControlKind(enum.Enum):
     CONNECTED = "connected"
     SNAPSHOT = "snapshot"
     GAP = "gap"
+    CONFLATED = "conflated"
     BACKFILLED = "backfilled"
     STALE = "stale"
     RECONNECTED = "reconnected"

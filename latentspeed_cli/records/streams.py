@@ -16,7 +16,7 @@ class ControlRecord(Record, frozen=True, kw_only=True, tag="control"):
 
     venue: str
     network: str
-    kind: Literal["connected", "snapshot", "gap", "backfilled", "stale", "reconnected", "closed"]
+    kind: Literal["connected", "snapshot", "gap", "conflated", "backfilled", "stale", "reconnected", "closed"]
     channel: str | None
     trading_pair: str | None
     detail: str | None

@@ -7,7 +7,7 @@ from collections import deque
 
 import msgspec
 
-from ..clock import Clock
+from ..clock import NS_PER_S, Clock
 from ..connector.streams import Channel, Control, ControlKind
 from ..core.market_data import (
     BestBidOffer,
@@ -19,8 +19,12 @@ from ..core.market_data import (
     PublicTrade,
 )
 
-# Of these only the latest matters: one that still waits is replaced.
+# Of these only the latest matters: one that still waits may be replaced.
 _LATEST = (OrderBookSnapshot, BestBidOffer, MidPrice, MarketContext, Candle)
+
+# A reader who is no more than so many items behind gets every one of them.
+BEHIND = 64
+TELL_EVERY_NS = NS_PER_S
 
 
 class _Cell(msgspec.Struct):
@@ -34,7 +38,8 @@ class _Cell(msgspec.Struct):
 class Inbox:
     """Items in the order of their arrival; of each kind at most about `limit` wait.
 
-    Market data that is superseded while it waits is replaced; trades and book changes beyond the limit are dropped,
+    Market data that is superseded while it waits is replaced once the reader is behind, and a CONFLATED control says
+    how often; trades and book changes beyond the limit are dropped,
     and one GAP control stands where they are missing. Everything else is private or about the stream itself and is
     never dropped: whoever puts it waits for room instead (`has_room`, `room`).
     """
@@ -42,17 +47,23 @@ class Inbox:
     def __init__(self, clock: Clock, *, limit: int) -> None:
         self._clock = clock
         self._limit = limit
+        self._behind = min(BEHIND, limit)
         self._cells: deque[_Cell] = deque()
         self._replaceable: dict[object, _Cell] = {}
         self._must_arrive = 0
         self._failure: BaseException | None = None
         self._put = asyncio.Event()
         self._taken = asyncio.Event()
-        self.replaced_total = 0
-        self.dropped_total = 0
+        self._untold = 0  # replaced since the reader was last told
+        self._told_ns = 0
 
     def __len__(self) -> int:
         return len(self._cells)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more waits for the reader than a moment brings."""
+        return len(self._cells) >= self._behind
 
     @property
     def has_room(self) -> bool:
@@ -87,6 +98,8 @@ class Inbox:
 
     async def get(self) -> object:
         """The next item, waiting for it."""
+        if self._untold and (not self._cells or self._clock.now_ns() - self._told_ns >= TELL_EVERY_NS):
+            return self._replaced()
         while not self._cells:
             if self._failure is not None:
                 raise self._failure
@@ -106,16 +119,25 @@ class Inbox:
 
     def _add_or_replace(self, key: object, item: object) -> None:
         cell = self._replaceable.get(key)
-        if cell is not None:
+        if cell is not None and self.is_behind:
             cell.item = item
-            self.replaced_total += 1
+            self._untold += 1
             return
         cell = self._replaceable[key] = _Cell(item, key)
         self._add(cell)
 
+    def _replaced(self) -> Control:
+        """How many items were replaced by later ones before the reader took them."""
+        count, self._untold, self._told_ns = self._untold, 0, self._clock.now_ns()
+        times = "1 update was" if count == 1 else f"{count} updates were"
+        return Control(
+            kind=ControlKind.CONFLATED,
+            ts_ns=self._told_ns,
+            detail=f"{times} replaced by later ones: the reader is too slow",
+        )
+
     def _leave_gap(self, channel: Channel, item: PublicTrade | OrderBookDiff) -> None:
         """Say once, where the first of several is missing, that they are."""
-        self.dropped_total += 1
         key = (ControlKind.GAP, channel, item.trading_pair)
         if key in self._replaceable:
             return

@@ -129,6 +129,8 @@ class Line:
         self._held: list[object] = []
         self._to_send: list[str] = []
         self._live_since_s: float | None = None
+        self._due_changed = asyncio.Event()
+        self._heard_s = 0.0
 
     # Over connections
 
@@ -188,39 +190,50 @@ class Line:
                 await self._send(socket, one.message)
             if not self._missing:
                 self._go_live()
-            await self._read(socket)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._read(socket))
+                    tasks.create_task(self._keep(socket))
+            except BaseExceptionGroup as group:  # of two that never return, the first to raise broke the connection
+                raise group.exceptions[0] from None
 
     async def _send(self, socket: Socket, message: str) -> None:
         async with asyncio.timeout(self._source.dead_after_s):  # a peer that reads nothing fills our buffers
             await socket.send(message)
 
     async def _read(self, socket: Socket) -> None:
-        """Take frames, and do what is due meanwhile."""
-        source, inbox, silence = self._source, self._inbox, self._silence
-        loop = asyncio.get_running_loop()
-        now_s = loop.time()
-        heartbeat_s = now_s + source.heartbeat_s
-        dead_s = now_s + source.dead_after_s
-        acknowledged_s = now_s + self._limits.ack_timeout_s
+        """Take frames. Never returns."""
+        inbox, loop = self._inbox, asyncio.get_running_loop()
         while True:
-            frame: str | bytes | None = None
-            busy = not inbox.has_room
+            if not inbox.has_room:  # what must not be lost waits at the venue until the reader comes along
+                await inbox.room()
+            frame = await socket.recv()
+            self._heard_s = loop.time()
+            self._take(frame)
+            if self._to_send:
+                await self._send_waiting(socket)
+            if inbox.is_behind:  # under a flood, receiving waits for nothing; the reader must have its turn
+                await asyncio.sleep(0)
+
+    async def _keep(self, socket: Socket) -> None:
+        """Do what is due while frames are taken: heartbeats, and complaints about silence. Never returns."""
+        source, silence, loop = self._source, self._silence, asyncio.get_running_loop()
+        self._heard_s = opened_s = loop.time()
+        heartbeat_s = opened_s + source.heartbeat_s
+        acknowledged_s = opened_s + self._limits.ack_timeout_s
+        while True:
+            dead_s = self._heard_s + source.dead_after_s
             due_s = min(heartbeat_s, dead_s, acknowledged_s if self._missing else inf, silence.due_s())
             try:
                 async with asyncio.timeout_at(due_s if due_s < inf else None):
-                    if busy:  # what must not be lost waits at the venue until the reader comes along
-                        await inbox.room()
-                    else:
-                        frame = await socket.recv()
+                    await self._due_changed.wait()
+                self._due_changed.clear()
             except TimeoutError:
                 pass  # something is due
             now_s = loop.time()
-            if frame is not None:
-                self._take(frame)
-                await self._send_waiting(socket)
-            if frame is not None or busy:
-                dead_s = now_s + source.dead_after_s
-            if now_s >= dead_s:
+            if not self._inbox.has_room:
+                self._heard_s = now_s  # nobody listens at present
+            if now_s >= self._heard_s + source.dead_after_s:
                 raise _Lost(f"nothing was heard for {source.dead_after_s:g} s")
             if now_s >= acknowledged_s and self._missing:
                 raise _Lost(f"no acknowledgement of {', '.join(self._missing)}")
@@ -276,8 +289,7 @@ class Line:
         elif isinstance(item, Gap):
             self._note_gap(item)
         elif self._live_since_s is not None:
-            self._silence.hear(item, asyncio.get_running_loop().time())
-            self._inbox.put(item)
+            self._hear(item, asyncio.get_running_loop().time())
         elif len(self._held) < self._limits.waiting_items:
             self._held.append(item)
         else:
@@ -287,6 +299,7 @@ class Line:
         """All is acknowledged: say so, and let go of what came meanwhile."""
         now_s = asyncio.get_running_loop().time()
         self._live_since_s = now_s
+        self._due_changed.set()
         self._silence.start(now_s)
         if self._was_live:
             self._control(ControlKind.RECONNECTED, since_ns=self._last_live_ns)
@@ -295,8 +308,12 @@ class Line:
         self._was_live = True
         held, self._held = self._held, []
         for item in held:
-            self._silence.hear(item, now_s)
-            self._inbox.put(item)
+            self._hear(item, now_s)
+
+    def _hear(self, item: object, now_s: float) -> None:
+        if self._silence.hear(item, now_s):
+            self._due_changed.set()
+        self._inbox.put(item)
 
     def _note_gap(self, gap: Gap) -> None:
         """Before the connection is live there is nothing to miss yet: what it missed is fetched when it is."""

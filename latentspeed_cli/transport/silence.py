@@ -52,15 +52,20 @@ class Silence:
         """The stream is interrupted, which is said in another way."""
         self._last = dict.fromkeys(self._last, inf)
 
-    def hear(self, item: object, now_s: float) -> None:
-        """An item has come."""
-        if not self._last:
-            return
+    def hear(self, item: object, now_s: float) -> bool:
+        """An item has come. Whether it ends a silence that was complained of."""
+        last, ended = self._last, False
+        if not last:
+            return False
+        trading_pair = getattr(item, "trading_pair", None)
         for channel in _CHANNELS_OF.get(type(item), ()):
-            for key in ((channel, getattr(item, "trading_pair", None)), (channel, None)):
-                if key in self._last:
-                    self._last[key] = now_s
-                    self._told.discard(key)
+            for key in ((channel, trading_pair), (channel, None)):
+                if key in last:
+                    last[key] = now_s
+                    if key in self._told:
+                        self._told.discard(key)
+                        ended = True
+        return ended
 
     def due_s(self) -> float:
         """When to ask `overdue` again at the latest; infinity when there is nothing to wait for."""

@@ -610,9 +610,12 @@ async def test_a_slow_reader_misses_market_data_only_and_is_told() -> None:
         await done.wait()
         await asyncio.sleep(0.1)
         got = first + await take(items, 12)
+    quotes = [item for item in got if isinstance(item, BestBidOffer)]
     trades = [item.trade_id for item in got if isinstance(item, PublicTrade)]
-    assert [item for item in got if isinstance(item, BestBidOffer)] == [bbo(99)]
+    assert quotes == [*map(bbo, range(len(quotes) - 1)), bbo(99)]
     assert trades == [str(number) for number in range(len(trades))]
+    told = [item.detail for item in got if isinstance(item, Control) and item.kind is ControlKind.CONFLATED]
+    assert told == [f"{100 - len(quotes)} updates were replaced by later ones: the reader is too slow"]
     gaps = [item for item in got if isinstance(item, Control) and item.kind is ControlKind.GAP]
     assert [(gap.channel, gap.since_ns) for gap in gaps] == [(Channel.TRADES, len(trades))]
     assert got[-1] == fill(1)
