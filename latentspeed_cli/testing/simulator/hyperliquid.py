@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -34,8 +35,7 @@ _STANDINGS: dict[str, Standing] = {
 class HyperliquidSite(Site):
     name = "hyperliquid"
     account = ADDRESSES[0]
-    pairs = ("SOL-USD", "ETH-USD")
-    base_url = BASE_URL
+    sizes: Mapping[str, tuple[str, ...]] = {"SOL-USD": ("0.2", "1.5", "12"), "ETH-USD": ("0.01", "0.2", "1.25")}
 
     def __init__(self) -> None:
         self.config_fields = {"base_url": BASE_URL, "key": Secret(PRIVATE_KEYS[0])}
@@ -55,7 +55,13 @@ class HyperliquidSite(Site):
             return Sent(kind="cancel", twin=action["cancels"][0]["cloid"], nonce=nonce)
         return Sent(kind="cancel" if kind == "cancel" else "fence", nonce=nonce)
 
-    def truth(self, model: VenueModel, now_ns: int) -> Truth:
+    def accepts(self, sent: Sent, reply: Reply) -> bool:
+        if sent.kind != "place" or reply.status != 200:
+            return False
+        said = msgspec.json.decode(reply.body)
+        return said["status"] == "ok" and "error" not in said["response"]["data"]["statuses"][0]
+
+    def truth(self, model: VenueModel, now_ns: int, accepted: Mapping[str, Sent]) -> Truth:
         rows = _ask(model, now_ns, type="historicalOrders", user=self.account)
         orders = [_order(row) for row in rows if not row["status"].lower().endswith("rejected")]
         fills = _ask(model, now_ns, type="userFills", user=self.account)
@@ -66,6 +72,12 @@ class HyperliquidSite(Site):
 
     def cancel_taken(self, sent: Sent) -> Reply:
         return _said({"status": "ok", "response": {"type": "cancel", "data": {"statuses": ["success"]}}})
+
+    def rate_refusal(self, request: Request) -> Reply:
+        return Reply(status=429, body=b"null", headers={}, received_ns=0)
+
+    def failure(self, request: Request) -> Reply:
+        return Reply(status=502, body=b"<html>Bad Gateway</html>", headers={}, received_ns=0)
 
     def lie(self, kind: str, sent: Sent, reply: Reply, chance: Random) -> Reply:
         if kind == "not_found":
@@ -81,6 +93,12 @@ class HyperliquidSite(Site):
 
     def is_ack(self, text: str) -> bool:
         return text.startswith('{"channel":"subscriptionResponse"')
+
+    def secrets(self, request: Request) -> tuple[str, ...]:
+        if not request.changes:
+            return ()
+        signature = msgspec.json.decode(request.body)["signature"]
+        return (signature["r"].removeprefix("0x"), signature["s"].removeprefix("0x"))
 
 
 def _text(value: object) -> str | None:
@@ -111,8 +129,6 @@ def _order(row: dict[str, Any]) -> TrueOrder:
         exchange_order_id=str(order["oid"]),
         standing=_STANDINGS.get(row["status"], "cancelled"),
         amount=Decimal(order["origSz"]),
-        price=Decimal(order["limitPx"]),
-        is_buy=order["side"] == "B",
     )
 
 
@@ -121,7 +137,6 @@ def _fill(row: dict[str, Any]) -> TrueFill:
         fill_id=f"{row['time']}-{row['coin']}-{row['tid']}-{row['oid']}",
         exchange_order_id=str(row["oid"]),
         amount=Decimal(row["sz"]),
-        price=Decimal(row["px"]),
     )
 
 

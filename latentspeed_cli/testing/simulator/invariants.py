@@ -24,6 +24,7 @@ _STATES: dict[Standing, frozenset[OrderState]] = {
     "open": frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED}),
     "filled": frozenset({OrderState.FILLED, OrderState.EXPIRED}),
     "cancelled": frozenset({OrderState.CANCELLED, OrderState.EXPIRED}),
+    "gone": frozenset({OrderState.CANCELLED, OrderState.EXPIRED, OrderState.FAILED}),
     "expired": frozenset({OrderState.EXPIRED}),
 }
 
@@ -80,13 +81,9 @@ def _expected(order: InFlightOrder, at_venue: TrueOrder, executed: Decimal) -> f
 def check_end(world: World) -> None:
     """Everything else, when every order has been ended."""
     truth = world.truth()
-    by_twin: dict[str, int] = {}
-    for order in truth.orders:
-        if order.twin is not None:
-            by_twin[order.twin] = by_twin.get(order.twin, 0) + 1
-    for twin, count in by_twin.items():
-        if count > 1:
-            world.broken("I1", f"{twin}: the venue has {count} orders of one id")
+    for twin, accepted in sorted(world.venue.accepted.items()):
+        if len(accepted) > 1:
+            world.broken("I1", f"{twin}: the venue took {len(accepted)} placements of one id")
     try:
         with closing(_journal(world)) as journal:
             journal.verify()

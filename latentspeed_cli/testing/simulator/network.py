@@ -19,12 +19,13 @@ from ...sandbox.model import Close, GrpcModel, HttpRequest, Ping, Send, StoredRo
 from ...transport.line import Limits, Socket
 from .faults import Faults
 from .loop import VirtualLoop
-from .site import Sent, Site
+from .site import Sent, Site, Truth
 from .trace import Trace
 
 if TYPE_CHECKING:
     from .process import Process
 
+NS_PER_US = 1_000
 REQUEST_TIMEOUT_S = 15.0
 LATENCIES_S = (0.005, 0.02, 0.06, 0.2)
 READ_LIES = {"status": "not_found", "open_orders": "incomplete_list", "fills": "fills_lag", "book": "bad_book"}
@@ -41,12 +42,16 @@ class Watcher(Protocol):
 
 
 class Venue:
-    """The venue's side: the model, its clock, its connections, and its memory over restarts."""
+    """The venue's side: the model, its clock, its connections, and its memory over restarts.
+
+    accepted: placements that it took, with their bytes, by twin.
+    """
 
     def __init__(self, site: Site, model: Callable[[], VenueModel], loop: VirtualLoop, trace: Trace, base_ns: int):
         self.site = site
         self.model = model()
         self.restarts = 0
+        self.accepted: dict[str, list[tuple[Sent, bytes]]] = {}
         self._make = model
         self._loop = loop
         self._trace = trace
@@ -63,7 +68,7 @@ class Venue:
     def now_ns(self) -> int:
         return self._base_ns + int(self._loop.time() * NS_PER_S)
 
-    def request(self, request: Request, peer: str) -> Reply:
+    def request(self, request: Request, sent: Sent, peer: str) -> Reply:
         """What the model answers, at once."""
         now_ns = self.now_ns()
         parts = urlsplit(request.url)
@@ -86,7 +91,14 @@ class Venue:
             )
             reply = Reply(status=said.status, body=said.body, headers=said.headers, received_ns=0)
         self._settle()
+        if sent.twin is not None and self.site.accepts(sent, reply):
+            self.accepted.setdefault(sent.twin, []).append((sent, request.body))
         return reply
+
+    def truth(self) -> Truth:
+        """What the venue knows about the account now."""
+        accepted = {twin: found[-1][0] for twin, found in self.accepted.items()}
+        return self.site.truth(self.model, self.now_ns(), accepted)
 
     def connect(self, socket: SimulatedSocket, path: str, peer: str) -> int:
         """A new connection's number. Raises OSError when the venue refuses it."""
@@ -134,7 +146,8 @@ class Venue:
     def _wake_at(self, due_ns: int) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at((due_ns - self._base_ns) / NS_PER_S, self.tick)
+        # A little later than due: a float that is a little earlier would find nothing due, for ever.
+        self._timer = self._loop.call_at((due_ns - self._base_ns + NS_PER_US) / NS_PER_S, self.tick)
 
     def _settle(self) -> None:
         """After a call of the model: it may have work that is due earlier now."""
@@ -240,22 +253,21 @@ class _Passage:
             network.loop.call_later(delay_s + network.between("late", 0.0, 20.0), self._arrive_again)
 
     def _arrive_again(self) -> None:
-        reply = self._network.venue.request(self._request, self._process.peer)
+        reply = self._network.venue.request(self._request, self._sent, self._process.peer)
         self._network.trace.note("venue", f"answers a copy of {self._sent.kind} {self._sent.twin}: {_words(reply)}")
 
     def _arrive(self) -> None:
-        faults, sent = self._network.faults, self._sent
+        faults, sent, site, is_a_lie = self._network.faults, self._sent, self._network.venue.site, False
         if faults.strikes("refused_for_rate"):
-            return self._reply(Reply(status=429, body=b"null", headers={}, received_ns=0))
+            return self._reply(site.rate_refusal(self._request))
         if faults.strikes("failed_before"):
-            return self._reply(Reply(status=502, body=b"<html>Bad Gateway</html>", headers={}, received_ns=0))
-        site, is_a_lie = self._network.venue.site, False
+            return self._reply(site.failure(self._request))
         if sent.kind == "place" and faults.strikes("nonce_refused"):
             reply = site.refusal(sent)
         elif sent.kind == "cancel" and faults.strikes("cancel_lost"):
             reply = site.cancel_taken(sent)
         else:
-            reply = self._network.venue.request(self._request, self._process.peer)
+            reply = self._network.venue.request(self._request, sent, self._process.peer)
             lie = READ_LIES.get(sent.kind)
             if lie is not None and reply.status in (0, 200) and faults.strikes(lie):
                 reply, is_a_lie = site.lie(lie, sent, reply, faults.chance("lies")), True
@@ -264,7 +276,7 @@ class _Passage:
         if faults.strikes("reply_lost"):
             return self._fail(ReplyLost("the reply was lost: the connection broke"))
         if faults.strikes("failed_after"):
-            return self._reply(Reply(status=503, body=b"upstream failed", headers={}, received_ns=0))
+            return self._reply(site.failure(self._request))
         if faults.strikes("garbage"):
             return self._reply(msgspec.structs.replace(reply, body=b"<html>" + reply.body[: len(reply.body) // 2]))
         if faults.strikes("odd_shape"):

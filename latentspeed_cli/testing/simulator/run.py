@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import msgspec
 
+from .dydx import DydxSite
 from .faults import Faults
 from .hyperliquid import HyperliquidSite
 from .loop import Stuck, VirtualLoop
@@ -17,7 +18,7 @@ from .site import Site
 from .trace import Trace
 from .world import Violation, World
 
-SITES: Mapping[str, type[Site]] = {"hyperliquid": HyperliquidSite}
+SITES: Mapping[str, type[Site]] = {"hyperliquid": HyperliquidSite, "dydx_v4": DydxSite}
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,18 +19,23 @@ from ...core.flow import Reply, Request
 from ...sandbox.model import HttpResponse, Scenario, VenueModel
 
 Kind: TypeAlias = Literal["place", "cancel", "fence", "status", "open_orders", "fills", "book", "other"]
-# How an order stands at the venue. "refused": it never was in the book.
-Standing: TypeAlias = Literal["open", "filled", "cancelled", "expired", "refused"]
+# How an order stands at the venue. "gone": it was taken, nothing of it is left, and nothing tells how it ended.
+Standing: TypeAlias = Literal["open", "filled", "cancelled", "expired", "gone"]
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request is. twin: the venue's client id of the order it is about. size, price: of a placement."""
+    """What a request is. twin: the venue's client id of the order it is about. size, price, is_ioc: of a placement.
+
+    exchange_order_id: where it follows from the request.
+    """
 
     kind: Kind
     twin: str | None = None
     nonce: int | None = None
     size: Decimal | None = None
     price: Decimal | None = None
+    is_ioc: bool = False
+    exchange_order_id: str | None = None
 
 
 class TrueFill(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +44,6 @@ class TrueFill(msgspec.Struct, frozen=True, kw_only=True):
     fill_id: str
     exchange_order_id: str
     amount: Decimal
-    price: Decimal
 
 
 class TrueOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,12 +53,10 @@ class TrueOrder(msgspec.Struct, frozen=True, kw_only=True):
     exchange_order_id: str
     standing: Standing
     amount: Decimal
-    price: Decimal
-    is_buy: bool
 
 
 class Truth(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about one account. refused orders are left out."""
+    """Everything about one account. Orders that the venue refused are left out."""
 
     orders: tuple[TrueOrder, ...]
     fills: tuple[TrueFill, ...]
@@ -67,12 +69,19 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Site(ABC):
-    """One venue. account, key: whose orders are simulated; both are the sandbox's published ones."""
+    """One venue. account: whose orders are simulated. sizes: by trading pair, small to large.
+
+    config_fields: what the connector's settings need, the sandbox's published key among it.
+    """
 
     name: str
     account: str
-    pairs: tuple[str, ...]
+    sizes: Mapping[str, tuple[str, ...]]
     config_fields: Mapping[str, object]
+
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        return tuple(self.sizes)
 
     def model(self, scenario: Scenario) -> VenueModel:
         """A venue that knows nothing yet."""
@@ -84,8 +93,12 @@ class Site(ABC):
         """What a request of the client is."""
 
     @abstractmethod
-    def truth(self, model: VenueModel, now_ns: int) -> Truth:
-        """What the venue knows about the account."""
+    def accepts(self, sent: Sent, reply: Reply) -> bool:
+        """Whether this is the answer to a placement that the venue took."""
+
+    @abstractmethod
+    def truth(self, model: VenueModel, now_ns: int, accepted: Mapping[str, Sent]) -> Truth:
+        """What the venue knows about the account. accepted: placements that it took, by twin."""
 
     @abstractmethod
     def refusal(self, sent: Sent) -> Reply:
@@ -96,12 +109,24 @@ class Site(ABC):
         """The answer to a cancel that was accepted, for one that got lost inside the venue."""
 
     @abstractmethod
+    def rate_refusal(self, request: Request) -> Reply:
+        """The answer to a request that is one too many."""
+
+    @abstractmethod
+    def failure(self, request: Request) -> Reply:
+        """What a proxy answers when the venue behind it does not."""
+
+    @abstractmethod
     def lie(self, kind: str, sent: Sent, reply: Reply, chance: Random) -> Reply:
         """A read's reply as a venue gives it that lags or loses things. kind: of faults.READS."""
 
     @abstractmethod
     def is_ack(self, text: str) -> bool:
         """Whether a frame acknowledges a subscription."""
+
+    @abstractmethod
+    def secrets(self, request: Request) -> tuple[str, ...]:
+        """What of a signed request must never be seen anywhere else."""
 
 
 def json_of(response: HttpResponse) -> Any:

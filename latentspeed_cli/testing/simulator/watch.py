@@ -102,8 +102,7 @@ class Watch:
         world = self._world
         digest = hashlib.sha256(request.body).hexdigest()
         self.leaves.append(Leave(process=process.name, sent=sent, digest=digest))
-        marks = [f'"nonce":{sent.nonce}'.encode()] if sent.kind != "place" else [digest.encode()]
-        if not any(world.disk.holds(mark) for mark in marks):
+        if not world.disk.holds(_mark(sent, digest)):
             world.broken("I9", f"{sent.kind} {sent.twin} leaves, and a loss of power now would leave no trace of it")
         if sent.nonce is not None and sent.kind != "fence":
             known = self._nonces.setdefault(sent.nonce, digest)
@@ -199,6 +198,16 @@ class Watch:
         else:
             if not same:
                 self._world.broken("I21", f"a record reads as another one: {data!r}")
+
+
+def _mark(sent: Sent, digest: str) -> bytes:
+    """What the journal must hold before a change leaves: the hash of an order's bytes, the nonce of any other change.
+
+    Some cancels bear none.
+    """
+    if sent.kind == "place":
+        return digest.encode()
+    return b"cancel_intent" if sent.nonce is None else f'"nonce":{sent.nonce}'.encode()
 
 
 def _fits(intent: OrderIntent, sent: Sent) -> bool:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 Work: TypeAlias = Callable[[Process], Awaitable[None]]
 # Relative prices: far below, near, at the touch, through it (for a buy; a sell mirrors them).
 _PRICES = ("mid-0.5%", "mid-0.05%", "best-1tick", "best", "best+1tick", "mid+0.05%", "mid+0.3%")
-_SIZES = {"SOL-USD": ("0.2", "1.5", "12"), "ETH-USD": ("0.01", "0.2", "1.25")}
 TIMEOUT_S = 15.0
 
 
@@ -103,11 +102,11 @@ class Workload:
             trading_pair=pair,
             side=side,
             order_type=OrderType.MARKET if is_market else OrderType.LIMIT,
-            amount=Decimal(chance.choice(_SIZES[pair])),
+            amount=Decimal(chance.choice(self._world.site.sizes[pair])),
             price_expression=None if is_market else price,
             tif=tif,
             post_only=tif is TimeInForce.GTC and chance.random() < 0.2,
-            reduce_only=chance.random() < 0.1,
+            reduce_only=tif is TimeInForce.IOC and chance.random() < 0.2,
         )
         planned = Planned(client_order_id=f"order-{self._numbers}", intent=intent)
         self._planned.append(planned)

@@ -78,7 +78,7 @@ class World:
 
     def truth(self) -> Truth:
         """What the venue knows about the account now."""
-        return self.site.truth(self.venue.model, self.venue.now_ns())
+        return self.venue.truth()
 
     def expect(self, connector: PerpetualDerivativeBase, planned: Planned) -> None:
         """From now on the venue may meet this order."""
