@@ -33,6 +33,7 @@ MAX_INPUT_BYTES = 16 * 1024 * 1024
 _VENUE = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)?", re.ASCII)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]", re.ASCII)
 _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1", re.ASCII)
 
 _TOP_KEYS = ("default_profile", "profiles")
@@ -92,7 +93,8 @@ def resolve(flags: Mapping[str, str | None], environ: Mapping[str, str] | None =
     named_network = value("network")
     network = _one_of(named_network or DEFAULT_NETWORK, NETWORKS, "network")
     output = value("output")
-    base_url = environ.get("LATENTSPEED_BASE_URL") or profile.get("base_url")
+    is_home = profile.get("network", network) == network  # the profile's addresses are those of its network
+    base_url = environ.get("LATENTSPEED_BASE_URL") or (profile.get("base_url") if is_home else None)
     if base_url is not None:
         base_url = check_url(base_url)
         if named_network is None:
@@ -114,7 +116,7 @@ def resolve(flags: Mapping[str, str | None], environ: Mapping[str, str] | None =
         cache_dir=_folder(environ, "LATENTSPEED_CACHE_DIR", "cache"),
         config_path=config_path,
         timeout_s=parse_duration(flags["timeout"] or "", "--timeout") if flags.get("timeout") else DEFAULT_TIMEOUT_S,
-        venue_options={name: profile[name] for name in _VENUE_KEYS if name in profile} if network != "sandbox" else {},
+        venue_options=_venue_options(profile, network, is_home=is_home, said_account=flags.get("account") is not None),
         mainnet_confirmed=flags.get("network") == "mainnet" and profile.get("network") == "mainnet",
     )
 
@@ -166,26 +168,52 @@ def parse_duration(text: str, what: str) -> float:
     return seconds
 
 
-def check_url(url: str) -> str:
-    """A base URL without its last slash.
+def check_url(url: str, what: str = "base URL", schemes: tuple[str, str] = ("http", "https")) -> str:
+    """An address without its last slash. schemes: in the clear, which is for this machine only, and in cipher.
 
-    Raises ConfigError for one that is malformed or holds credentials (never echoed), GuardRefused for plain http to
-    another machine.
+    Raises ConfigError for one that is malformed or holds credentials (never echoed), GuardRefused for one that would go
+    to another machine in the clear.
     """
     from urllib.parse import urlsplit
 
+    clear, cipher = schemes
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ConfigError("the base URL is malformed") from None
+        raise ConfigError(f"the {what} is malformed") from None
     if "@" in parts.netloc or parts.query or parts.fragment:
-        raise ConfigError("a base URL must not hold credentials, a query or a fragment")
-    if parts.scheme not in ("http", "https") or not host:
-        raise ConfigError("a base URL starts with https:// and names a host")
-    if parts.scheme == "http" and _LOOPBACK.fullmatch(host) is None:
-        raise GuardRefused(f"plain http to {host} is refused", hint="use https; http is for this machine only")
+        raise ConfigError(f"a {what} must not hold credentials, a query or a fragment")
+    if parts.scheme not in schemes or not host:
+        raise ConfigError(f"a {what} starts with {cipher}:// and names a host")
+    if parts.scheme == clear and _LOOPBACK.fullmatch(host) is None:
+        raise GuardRefused(
+            f"plain {clear} to {host} is refused", hint=f"use {cipher}; {clear} is for this machine only"
+        )
     return url.rstrip("/")
+
+
+def check_node(address: str) -> str:
+    """host:port of a node. Raises ConfigError for anything else, such as a URL, which is not echoed."""
+    host, _, port = address.rpartition(":")
+    if _HOST.fullmatch(host) is None or not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+        raise ConfigError("node_url is not the address of a node", hint="host:port, such as node.example:443")
+    return address
+
+
+def _venue_options(profile: Mapping[str, Any], network: str, *, is_home: bool, said_account: bool) -> dict[str, str]:
+    """On the sandbox the addresses are its own, and an authenticator belongs to an account that was named beside it."""
+    found: dict[str, str] = {name: profile[name] for name in _VENUE_KEYS if name in profile}
+    if "ws_url" in found:
+        found["ws_url"] = check_url(found["ws_url"], "ws_url", ("ws", "wss"))
+    if "node_url" in found:
+        check_node(found["node_url"])
+    dropped: tuple[str, ...] = ()
+    if network == "sandbox":
+        dropped = ("ws_url", "node_url") if said_account else ("ws_url", "node_url", "authenticator")
+    elif not is_home:
+        dropped = ("ws_url", "node_url")
+    return {name: text for name, text in found.items() if name not in dropped}
 
 
 def _content(environ: Mapping[str, str]) -> tuple[Path, dict[str, Any]]:

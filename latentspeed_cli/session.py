@@ -60,7 +60,7 @@ async def open_connector(
         raise UsageError(f"{settings.venue} has no network {settings.network}")
     config.ensure_folder(settings.state_dir)
     place = (
-        _sandbox(settings, notify)
+        _sandbox(settings, plugin.spec, notify)
         if settings.network == Network.SANDBOX.value
         else _venue(settings, plugin.spec, sign, public)
     )
@@ -117,11 +117,19 @@ async def open_connector(
         yield await stack.enter_async_context(connector)
 
 
-def _sandbox(settings: config.Settings, notify: Callable[[str], None]) -> Place:
-    """The local exchange, started if none runs, and the key that is the command line's own there."""
+def _sandbox(settings: config.Settings, spec: ConnectorSpec, notify: Callable[[str], None]) -> Place:
+    """The local exchange, started if none runs, and the key that is the command line's own there.
+
+    Raises ConfigError where one address is configured and the venue has several: the others would be another sandbox's.
+    """
     from .sandbox import accounts
 
     if settings.base_url is not None:
+        if "node_url" in spec.config_type.__struct_fields__:
+            raise ConfigError(
+                f"a sandbox of {spec.name} has more addresses than the one that is configured",
+                hint="leave LATENTSPEED_BASE_URL and base_url out: the sandbox of the state folder has all of them",
+            )
         key = keys.Secret(accounts.PRIVATE_KEYS[settings.sandbox_account])
         return Place(base_url=settings.base_url, instance=settings.base_url, account=settings.account, key=key)
     from .sandbox import supervisor

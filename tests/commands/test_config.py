@@ -238,3 +238,45 @@ def test_durations() -> None:
     for text in ("", "0", "-1s", "1w", "1e3", "\uff11s", "s", "99999999999s", "nan"):
         with pytest.raises(UsageError):
             parse_duration(text, "--x")
+
+
+NODE = '[profiles.a]\nvenue = "dydx_v4"\nnetwork = "testnet"\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ('node_url = "https://node.example:443"', ConfigError),
+        ('node_url = "node.example"', ConfigError),
+        ('node_url = "user:secret@node.example:443"', ConfigError),
+        ('node_url = "node.example:0"', ConfigError),
+        ('node_url = "node.example:70000"', ConfigError),
+        ('ws_url = "https://indexer.example"', ConfigError),
+        ('ws_url = "wss://user:secret@indexer.example"', ConfigError),
+        ('ws_url = "ws://indexer.example/v4/ws"', GuardRefused),
+    ],
+)
+def test_other_addresses_are_as_strict_as_the_base_url(home: Home, line: str, kind: type[Exception]) -> None:
+    home.write(NODE + line)
+    with pytest.raises(kind) as caught:
+        home.resolve(profile="a")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_profiles_addresses_are_those_of_its_network(home: Home) -> None:
+    lines = ['base_url = "https://a.example"', 'ws_url = "wss://a.example/ws/"', 'node_url = "[::1]:9090"']
+    home.write(NODE + "\n".join([*lines, 'nonces = "sequence"', 'authenticator = "7"']))
+    there = home.resolve(profile="a")
+    assert there.base_url == "https://a.example"
+    assert there.venue_options == {
+        "ws_url": "wss://a.example/ws",
+        "node_url": "[::1]:9090",
+        "nonces": "sequence",
+        "authenticator": "7",
+    }
+    elsewhere = home.resolve(profile="a", network="mainnet")
+    assert (elsewhere.base_url, elsewhere.venue_options) == (None, {"nonces": "sequence", "authenticator": "7"})
+    rehearsed = home.resolve(profile="a", network="sandbox")
+    assert (rehearsed.base_url, rehearsed.venue_options) == (None, {"nonces": "sequence"})
+    for_another = home.resolve(profile="a", network="sandbox", account="dydx1x")
+    assert for_another.venue_options == {"nonces": "sequence", "authenticator": "7"}

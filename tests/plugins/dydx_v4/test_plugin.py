@@ -89,3 +89,12 @@ def test_the_sandbox_takes_its_addresses_from_whoever_started_it(tmp_path: Path)
         "ws://127.0.0.1:1",
         "b:2",
     )
+
+
+async def test_a_sandbox_elsewhere_is_not_named_by_one_address(tmp_path: Path) -> None:
+    """It has three, and the keys that are published for one venue are not those of another."""
+    environ = {"LATENTSPEED_BASE_URL": "http://127.0.0.1:9", "LATENTSPEED_STATE_DIR": str(tmp_path)}
+    found = config.resolve({"venue": "dydx_v4", "network": "sandbox"}, environ)
+    with pytest.raises(ConfigError, match="more addresses"):
+        async with session.open_connector(found, sign=True):
+            pass
