@@ -15,6 +15,7 @@ from latentspeed_cli.sandbox.home import Options, SandboxInfo, VenueInfo
 
 ROOT = Path(__file__).parents[2]
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
+PEERS_DYDX = ROOT / ".venv-peers-dydx" / "bin" / "python"
 CLIENTS = Path(__file__).parent / "clients"
 TIMEOUT_S = 120.0
 
@@ -23,7 +24,7 @@ RunClient = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxInfo]:
-    """A sandbox process of the installed product, on a port of its own."""
+    """A sandbox process of the installed product, on ports of its own."""
     folder = tmp_path_factory.mktemp("oracle")
     try:
         yield supervisor.start(folder, Options(port=0, seed=1))
@@ -38,13 +39,29 @@ def venue(sandbox: SandboxInfo) -> VenueInfo:
 
 
 @pytest.fixture(scope="session")
+def chain(sandbox: SandboxInfo) -> VenueInfo:
+    """Where the local dYdX listens, and its accounts."""
+    return sandbox.venues["dydx_v4"]
+
+
+@pytest.fixture(scope="session")
 def run_client() -> RunClient:
     """Run a script of clients/ in the peers' environment and return the JSON it printed."""
-    assert PEERS.exists(), f"no {PEERS}: run `make oracle`"
+    return _runner(PEERS)
+
+
+@pytest.fixture(scope="session")
+def run_dydx_client() -> RunClient:
+    """The same, in the environment of dydx-v4-client."""
+    return _runner(PEERS_DYDX)
+
+
+def _runner(python: Path) -> RunClient:
+    assert python.exists(), f"no {python}: run `make oracle`"
 
     def run(script: str, *arguments: str) -> Any:
         done = subprocess.run(
-            [PEERS, "-P", CLIENTS / script, *arguments],
+            [python, "-P", CLIENTS / script, *arguments],
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,

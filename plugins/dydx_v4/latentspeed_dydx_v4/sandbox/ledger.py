@@ -21,14 +21,30 @@ STILL = "StillUndercollateralized"
 ISOLATED = "ViolatesIsolatedSubaccountConstraints"
 
 _M = 1_000_000 * 10**6
-FEE_TIERS: tuple[tuple[str, int, int, int], ...] = (
-    ("1", 0, 100, 500),
-    ("2", 1 * _M, 100, 450),
-    ("3", 5 * _M, 50, 400),
-    ("4", 25 * _M, 0, 350),
-    ("5", 125 * _M, 0, 300),
-)
 FEE_DAYS = 30
+
+
+class FeeTier(msgspec.Struct, frozen=True):
+    """A row of the schedule of section 11.3: 30-day volume in quote quantums, shares of the venue's volume in ppm."""
+
+    volume: int
+    maker_ppm: int
+    taker_ppm: int
+    total_share_ppm: int = 0
+    maker_share_ppm: int = 0
+
+
+FEE_TIERS = (
+    FeeTier(0, 100, 500),
+    FeeTier(1 * _M, 100, 450),
+    FeeTier(5 * _M, 50, 400),
+    FeeTier(25 * _M, 0, 350),
+    FeeTier(125 * _M, 0, 300),
+    FeeTier(125 * _M, -50, 250, 5_000),
+    FeeTier(125 * _M, -90, 250, 5_000, 10_000),
+    FeeTier(125 * _M, -110, 250, 5_000, 20_000),
+    FeeTier(125 * _M, -110, 250, 5_000, 40_000),
+)
 
 
 class Risk(msgspec.Struct, frozen=True):
@@ -114,13 +130,13 @@ def volume(world: World, account: Account | None) -> tuple[int, int]:
 def fee_tier(world: World, account: Account | None) -> int:
     """Index of the fee tier. Tiers that need a share of the whole volume are out of reach here."""
     traded = sum(volume(world, account))
-    return max(index for index, tier in enumerate(FEE_TIERS) if traded >= tier[1])
+    return max(index for index, tier in enumerate(FEE_TIERS) if traded >= tier.volume and not tier.total_share_ppm)
 
 
 def fee(world: World, owner: str, quote: int, *, taker: bool) -> int:
     """Fee of a fill, rounded up; negative is a rebate."""
-    _, _, maker_ppm, taker_ppm = FEE_TIERS[fee_tier(world, world.accounts.get(owner))]
-    return ceil_div(quote * (taker_ppm if taker else maker_ppm), PPM)
+    tier = FEE_TIERS[fee_tier(world, world.accounts.get(owner))]
+    return ceil_div(quote * (tier.taker_ppm if taker else tier.maker_ppm), PPM)
 
 
 def count_volume(world: World, owner: str, quote: int, *, taker: bool) -> None:

@@ -247,8 +247,15 @@ def market_param(world: World, body: bytes) -> Message:
 
 
 def _tier(index: int) -> q.FeeTier:
-    name, volume, maker, taker = ledger.FEE_TIERS[index]
-    return q.FeeTier(name=name, absolute_volume_requirement=volume, maker_fee_ppm=maker, taker_fee_ppm=taker)
+    tier = ledger.FEE_TIERS[index]
+    return q.FeeTier(
+        name=str(index + 1),
+        absolute_volume_requirement=tier.volume,
+        total_volume_share_requirement_ppm=tier.total_share_ppm,
+        maker_volume_share_requirement_ppm=tier.maker_share_ppm,
+        maker_fee_ppm=tier.maker_ppm,
+        taker_fee_ppm=tier.taker_ppm,
+    )
 
 
 def user_fee_tier(world: World, body: bytes) -> Message:

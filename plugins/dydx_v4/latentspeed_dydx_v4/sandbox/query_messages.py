@@ -281,11 +281,15 @@ class MarketParamResponse(Message, frozen=True, kw_only=True):
 class FeeTier(Message, frozen=True, kw_only=True):
     name: str = ""
     absolute_volume_requirement: int = 0
+    total_volume_share_requirement_ppm: int = 0
+    maker_volume_share_requirement_ppm: int = 0
     maker_fee_ppm: int = 0
     taker_fee_ppm: int = 0
     FIELDS: ClassVar = (
         Field(1, "name", "string"),
         Field(2, "absolute_volume_requirement", "uint64"),
+        Field(3, "total_volume_share_requirement_ppm", "uint32"),
+        Field(4, "maker_volume_share_requirement_ppm", "uint32"),
         Field(5, "maker_fee_ppm", "sint32"),
         Field(6, "taker_fee_ppm", "sint32"),
     )
