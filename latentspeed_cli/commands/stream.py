@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, aclosing
+from math import inf
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -109,15 +110,12 @@ def _channel(word: str) -> Channel:
 async def _follow(call: Call, channel: Channel, pairs: list[str], limits: Limits) -> None:
     from ..session import open_connector
 
-    async with open_connector(
-        call.settings, sign=False, public=channel in PUBLIC, notify=call.output.note
-    ) as connector:
-        seq = 0
-        async with aclosing(connector.stream((channel,), pairs)) as items, aclosing(_until(items, limits)) as kept:
-            with _screen(call.output) as show:
-                async for item in kept:
-                    seq += 1
-                    show(_record(item, connector, seq, limits.depth))
+    async with (
+        open_connector(call.settings, sign=False, public=channel in PUBLIC, notify=call.output.note) as connector,
+        aclosing(connector.stream((channel,), pairs)) as items,
+    ):
+        with _screen(call.output) as show:
+            await _until(limits, items, lambda item, seq: show(_record(item, connector, seq, limits.depth)))
 
 
 def _screen(output: Output) -> AbstractContextManager[Callable[[Record], None]]:
@@ -129,27 +127,43 @@ def _screen(output: Output) -> AbstractContextManager[Callable[[Record], None]]:
     return output.patient(STALLED_AFTER_S)
 
 
-async def _until(items: AsyncIterator[object], limits: Limits) -> AsyncGenerator[object, None]:
-    """The items, until one of the limits is reached. Raises StreamLost when nothing came for too long."""
+class _Over(Exception):
+    """The time that was asked for is over."""
+
+
+async def _until(limits: Limits, items: AsyncIterator[object], show: Callable[[object, int], None]) -> None:
+    """Show the items, numbered from 1, until a limit is reached. Raises StreamLost when nothing came for too long."""
     loop = asyncio.get_running_loop()
-    end = None if limits.duration_s is None else loop.time() + limits.duration_s
-    last = loop.time()
-    left = limits.count
-    while left is None or left > 0:
-        stale = None if limits.stale_after_s is None else last + limits.stale_after_s
-        try:
-            async with asyncio.timeout_at(min((at for at in (end, stale) if at is not None), default=None)):
-                item = await anext(items)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            if end is not None and loop.time() >= end:
-                return
-            raise StreamLost(f"no news for {limits.stale_after_s:g} s") from None
-        if not isinstance(item, Control):
-            last = loop.time()
-            left = None if left is None else left - 1
-        yield item
+    heard_s = loop.time()
+    end_s = inf if limits.duration_s is None else heard_s + limits.duration_s
+    stale_s = inf if limits.stale_after_s is None else limits.stale_after_s
+
+    async def watch() -> None:
+        """One timer for the whole stream: one for each item would cost more than showing it."""
+        due_s = min(end_s, heard_s + stale_s)
+        while due_s > (now_s := loop.time()):
+            await asyncio.sleep(due_s - now_s)
+            due_s = min(end_s, heard_s + stale_s)
+        raise _Over if now_s >= end_s else StreamLost(f"no news for {stale_s:g} s")
+
+    seq, left = 0, limits.count
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(watch())
+            async for item in items:
+                seq += 1
+                show(item, seq)
+                if isinstance(item, Control):
+                    continue
+                heard_s = loop.time()
+                if left is not None:
+                    left -= 1
+                    if not left:
+                        break
+            watching.cancel()
+    except BaseExceptionGroup as group:  # whichever of the two raised first ended the stream
+        if not isinstance(group.exceptions[0], _Over):
+            raise group.exceptions[0] from None
 
 
 def _record(item: object, connector: PerpetualDerivativeBase, seq: int, depth: int | None) -> Record:

@@ -74,7 +74,9 @@ class OrderBookTracker:
 
     def _take_book(self, item: OrderBookSnapshot | OrderBookDiff) -> Sequence[object]:
         now_ns = self._clock.now_ns()
-        book = self._books.setdefault(item.trading_pair, OrderBook(item.trading_pair))
+        book = self._books.get(item.trading_pair)
+        if book is None:
+            book = self._books[item.trading_pair] = OrderBook(item.trading_pair)
         try:
             if isinstance(item, OrderBookSnapshot):
                 change = book.apply_snapshot(item, received_ns=now_ns)

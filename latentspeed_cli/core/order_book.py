@@ -5,10 +5,11 @@ from __future__ import annotations
 import enum
 from bisect import bisect_left, insort
 from decimal import Decimal
-from itertools import islice, pairwise
+from itertools import islice
+from operator import gt, lt
 
 from ..errors import ProtocolError
-from .decimals import EXACT
+from .decimals import EXACT, ZERO
 from .market_data import OrderBookDiff, OrderBookSnapshot, PriceLevel
 from .pricing import BookTop
 
@@ -155,9 +156,8 @@ class _Side:
     def load(self, levels: tuple[PriceLevel, ...]) -> None:
         _check_levels(levels, zero_allowed=False)
         prices = [level.price for level in levels]
-        for better, worse in pairwise(prices):
-            if better <= worse if self._falling else better >= worse:
-                raise ProtocolError("the levels of a book are not in order")
+        if not all(map(gt if self._falling else lt, prices, prices[1:])):
+            raise ProtocolError("the levels of a book are not in order")
         self._loaded = levels
 
     def set(self, level: PriceLevel) -> None:
@@ -188,5 +188,5 @@ class _Side:
 
 def _check_levels(levels: tuple[PriceLevel, ...], *, zero_allowed: bool) -> None:
     for level in levels:
-        if level.price <= 0 or level.amount < 0 or not (level.amount or zero_allowed):
+        if level.price <= ZERO or level.amount < ZERO or not (level.amount or zero_allowed):
             raise ProtocolError("a level of a book has no sensible price or amount")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
@@ -12,7 +13,7 @@ from ..core.market_data import BestBidOffer, OrderBookSnapshot, PriceLevel, Publ
 from .base import Number, Record, Side, number
 
 
-class Level(msgspec.Struct, frozen=True, kw_only=True):
+class Level(msgspec.Struct, frozen=True):
     price: Number
     amount: Number
     orders: int | None
@@ -73,8 +74,8 @@ class TradeRecord(Record, frozen=True, kw_only=True, tag="trade"):
     seq: int | None = None
 
 
-def _level(level: PriceLevel) -> Level:
-    return Level(price=plain(level.price), amount=plain(level.amount), orders=level.count)
+def _levels(levels: Sequence[PriceLevel]) -> tuple[Level, ...]:
+    return tuple([Level(plain(level.price), plain(level.amount), level.count) for level in levels])
 
 
 def book_record(
@@ -84,8 +85,8 @@ def book_record(
         venue=venue,
         network=network,
         trading_pair=book.trading_pair,
-        bids=tuple(map(_level, book.bids[:depth])),
-        asks=tuple(map(_level, book.asks[:depth])),
+        bids=_levels(book.bids[:depth]),
+        asks=_levels(book.asks[:depth]),
         ts_ns=book.ts_ns,
         ts_iso=clock.iso(book.ts_ns),
         seq=seq,

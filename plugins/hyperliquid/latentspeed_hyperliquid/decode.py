@@ -342,7 +342,10 @@ def trade_update(fill: Fill, symbols: SymbolMap, received_ns: int | None = None)
 
 
 def _levels(rows: Sequence[Level]) -> tuple[PriceLevel, ...]:
-    return tuple(PriceLevel(number(row.px), number(row.sz), row.n) for row in rows)
+    try:
+        return tuple([PriceLevel(parse(row.px), parse(row.sz), row.n) for row in rows])
+    except ValueError as error:
+        raise ProtocolError(f"a level of the venue makes no sense: {error}") from None
 
 
 def book(data: Book, symbols: SymbolMap) -> OrderBookSnapshot:
