@@ -13,15 +13,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 import msgspec
 
 from latentspeed_cli.sandbox import supervisor
-from latentspeed_cli.sandbox.home import Options
+from latentspeed_cli.sandbox.home import Options, SandboxInfo
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -29,7 +30,9 @@ PYTHON = sys.executable
 PROGRAM = str(Path(PYTHON).parent / "latentspeed")
 PEERS = str(ROOT / ".venv-peers" / "bin" / "python")
 PEERS_PLAIN = str(ROOT / ".venv-peers-plain" / "bin" / "python")
+PEERS_DYDX = str(ROOT / ".venv-peers-dydx" / "bin" / "python")
 PATIENCE_S = 120.0
+BLOCK_S = 0.64  # of the local chain
 HEADINGS = ("figure", "ours", "peer's", "ratio", "aim", "reached")
 
 
@@ -82,10 +85,22 @@ def seconds_of(command: Sequence[str | Path], environment: dict[str, str]) -> fl
 
 
 def in_turns(
-    ours: Sequence[str | Path], peers: Sequence[str | Path], environment: dict[str, str], rounds: int
+    ours: Sequence[str | Path],
+    peers: Sequence[str | Path],
+    environment: dict[str, str],
+    rounds: int,
+    before: Callable[[int], None] = lambda number: None,
 ) -> tuple[float, float]:
-    """Median seconds of two commands that take turns, after one run of each that does not count."""
-    taken = [(seconds_of(ours, environment), seconds_of(peers, environment)) for _ in range(rounds + 1)][1:]
+    """Median seconds of two commands that take turns, after one run of each that does not count.
+
+    before: called with the number of the round before each run.
+    """
+
+    def one(command: Sequence[str | Path], number: int) -> float:
+        before(number)
+        return seconds_of(command, environment)
+
+    taken = [(one(ours, number), one(peers, number)) for number in range(rounds + 1)][1:]
     return statistics.median(pair[0] for pair in taken), statistics.median(pair[1] for pair in taken)
 
 
@@ -124,10 +139,45 @@ def signing(rounds: int = 5) -> list[Row]:
     return rows
 
 
+def dydx_signing(folder: Path, rounds: int = 5) -> list[Row]:
+    """From an order of dYdX to its signed transaction: beside the client's builder, then with what it reads first."""
+    ours: list[int] = []
+    builder: list[int] = []
+    reading: list[int] = []
+    with sandbox(folder, "bench") as info:
+        node = info.venues["dydx_v4"].node_url or ""
+        for _ in range(rounds):
+            told = (
+                script(PYTHON, "dydx_sign_order.py", "4000"),
+                script(PEERS_DYDX, "client_sign_order.py", "4000"),
+            )
+            assert told[0]["tx"] == told[1]["tx"], "they do not sign the same"
+            ours += told[0]["ns"]
+            builder += told[1]["ns"]
+            reading += script(PEERS_DYDX, "client_sign_order.py", "200", node)["ns"]
+    rows = []
+    for name, samples in (("its builder alone", builder), ("and its reading of the sequence", reading)):
+        for label, share in (("p50", 0.5), ("p99", 0.99)):
+            mine, theirs = percentile(ours, share), percentile(samples, share)
+            is_p50 = label == "p50"
+            rows.append(
+                Row(
+                    figure=f"dYdX: order to TxRaw, {label}; dydx-v4-client, {name}",
+                    ours=us(mine),
+                    peers=us(theirs),
+                    ratio=f"{theirs / mine:.1f}x faster",
+                    aim="150 us, 3x" if is_p50 else "",
+                    reached=mine <= 150_000 and theirs / mine >= 3 if is_p50 else None,
+                )
+            )
+    return rows
+
+
 def buying(folder: Path, count: int = 2000) -> list[Row]:
     """From buy() to signed bytes that are journaled, to the transport, and what of it is the disk."""
-    without = script(PYTHON, "buy_to_bytes.py", str(folder), "OFF", str(count))
-    durable = script(PYTHON, "buy_to_bytes.py", str(folder), "FULL", str(count))
+    without = script(PYTHON, "buy_to_bytes.py", "hyperliquid", str(folder), "OFF", str(count))
+    durable = script(PYTHON, "buy_to_bytes.py", "hyperliquid", str(folder), "FULL", str(count))
+    dydx = script(PYTHON, "buy_to_bytes.py", "dydx_v4", str(folder), "OFF", str(count))
     ready = percentile(without["ready"], 0.5)
     return [
         Row(
@@ -141,6 +191,10 @@ def buying(folder: Path, count: int = 2000) -> list[Row]:
             ours=us(percentile(without["handed_over"], 0.5)),
         ),
         Row(figure="the fsync of a journaled intent, p50", ours=us(percentile(durable["ready"], 0.5) - ready)),
+        Row(
+            figure="dYdX: buy() to bytes ready and journaled, fsync left out, p50",
+            ours=us(percentile(dydx["ready"], 0.5)),
+        ),
     ]
 
 
@@ -157,41 +211,63 @@ def help_page(rounds: int = 20) -> Row:
     )
 
 
-def placing(folder: Path, rounds: int = 10) -> Row:
-    """`place` on a running sandbox, whole process, beside a minimal script with the SDK."""
-    info = supervisor.start(folder, Options(port=0))
-    venue = info.venues["hyperliquid"]
+def placing(folder: Path, rounds: int = 10) -> list[Row]:
+    """`place` on a running sandbox, whole process, beside a minimal script with the venue's own client."""
     environment = environ() | {f"LATENTSPEED_{kind}_DIR": str(folder / kind.lower()) for kind in ("CONFIG", "CACHE")}
     environment["LATENTSPEED_STATE_DIR"] = str(folder)
-    order = ("buy", "BTC", "0.001")
-    try:
-        ours, theirs = in_turns(
+    with sandbox(folder) as info:
+        venue, dydx = info.venues["hyperliquid"], info.venues["dydx_v4"]
+        order = ("buy", "BTC", "0.001")
+        hyperliquid = in_turns(
             [PROGRAM, "place", *order, "mid-10%", "--post-only", "-o", "json"],
             [PEERS, "-P", HERE / "sdk_place.py", venue.base_url, venue.accounts[5].private_key, *order, "-10"],
             environment,
             rounds,
         )
-    finally:
-        supervisor.stop(folder)
-    return Row(
-        figure="place, whole process; the same with hyperliquid-python-sdk",
-        ours=ms(ours),
-        peers=ms(theirs),
-        ratio=f"{theirs / ours:.2f}x faster",
-        aim="faster",
-        reached=ours < theirs,
-    )
+        order = ("buy", "BTC-USD", "0.001")
+        where = (dydx.node_url or "", dydx.base_url, dydx.ws_url or "", dydx.accounts[5].private_key)
+        chain = in_turns(
+            [PROGRAM, "place", "-x", "dydx_v4", *order, "mid-10%", "-o", "json"],
+            [PEERS_DYDX, "-P", HERE / "client_place.py", *where, *order, "-10"],
+            environment,
+            rounds,
+            # Both wait for a block. Each round begins at another moment between two, or they would wait for each other.
+            before=lambda number: sleep(number / (rounds + 1) * BLOCK_S),
+        )
+    return [
+        Row(
+            figure=f"{what}, whole process; the same with {peer}",
+            ours=ms(ours),
+            peers=ms(theirs),
+            ratio=f"{theirs / ours:.2f}x faster",
+            aim="faster",
+            reached=ours < theirs,
+        )
+        for what, peer, (ours, theirs) in (
+            ("place", "hyperliquid-python-sdk", hyperliquid),
+            ("place -x dydx_v4", "dydx-v4-client", chain),
+        )
+    ]
 
 
-def sandbox_rate(folder: Path, orders: int = 10_000) -> Row:
-    told = script(PYTHON, "sandbox_rate.py", str(folder), str(orders))
+def sandbox_rate(name: str, wire: str, folder: Path, orders: int, least: int) -> Row:
+    told = script(PYTHON, "sandbox_rate.py", name, str(folder), str(orders))
     where = "on one core" if told["pinned"] else "not pinned to a core"
     return Row(
-        figure=f"sandbox: signed orders a second over HTTP, {where}",
+        figure=f"sandbox: signed orders a second over {wire}, {where}",
         ours=f"{told['per_second']:,.0f} /s",
-        aim="1,000 /s",
-        reached=told["per_second"] >= 1_000,
+        aim=f"{least:,} /s" if least else "",
+        reached=told["per_second"] >= least if least else None,
     )
+
+
+@contextmanager
+def sandbox(folder: Path, scenario: str = "default") -> Iterator[SandboxInfo]:
+    info = supervisor.start(folder, Options(port=0, scenario=scenario))
+    try:
+        yield info
+    finally:
+        supervisor.stop(folder)
 
 
 def environ() -> dict[str, str]:
@@ -214,13 +290,15 @@ def main() -> None:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="latentspeed-bench-") as name:
         folder = Path(name)
-        for part in ("buy", "place", "rate"):
+        for part in ("sign", "buy", "place", "rate", "chain"):
             (folder / part).mkdir(mode=0o700)
         rows += signing()
+        rows += dydx_signing(folder / "sign")
         rows += buying(folder / "buy")
         rows.append(help_page())
-        rows.append(placing(folder / "place"))
-        rows.append(sandbox_rate(folder / "rate"))
+        rows += placing(folder / "place")
+        rows.append(sandbox_rate("hyperliquid", "HTTP", folder / "rate", 10_000, least=1_000))
+        rows.append(sandbox_rate("dydx_v4", "gRPC", folder / "chain", 5_000, least=0))
     print(
         f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}\n"
     )

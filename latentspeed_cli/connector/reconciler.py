@@ -32,7 +32,7 @@ FILL_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 USED_NONCE_LOOKS_S = (1.0, 2.0, 4.0)
 FENCE_WAITS_S = (0.0, 0.3, 1.0)
 # How often an order is looked for that the venue took without saying more, and one that only time can decide.
-FOLLOW_WAITS_S = (*(0.05,) * 8, *(0.1,) * 6, *(0.2,) * 5)
+FOLLOW_WAITS_S: tuple[float, ...] = (*(0.05,) * 8, *(0.1,) * 6, *(0.2,) * 5)
 PENDING_WAIT_S = 1.0
 LEASE_POLL_S = 0.05
 

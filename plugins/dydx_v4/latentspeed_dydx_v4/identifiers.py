@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import cache
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
 _NAMESPACE = bytes.fromhex("0f9da948a6fb4c459edc4685c3f3317d")
@@ -21,6 +22,7 @@ def _uuid5(name: str) -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
+@cache
 def subaccount_id(address: str, number: int) -> str:
     return _uuid5(f"{address}-{number}")
 
