@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, closing
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +21,9 @@ from .entropy import Entropy, SystemEntropy
 from .errors import ConfigError, CredentialError, PluginError, UsageError
 from .hookspecs import ConnectorSpec
 from .telemetry import Counters
+
+if TYPE_CHECKING:
+    from .journal import Inspector
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,8 +85,7 @@ async def open_connector(
         return WsTransport(clock, entropy)
 
     async with AsyncExitStack() as stack:
-        path = settings.state_dir / f"journal-{settings.network}.db"
-        journal = Journal.open(path, network=settings.network, instance=place.instance, clock=clock)
+        journal = Journal.open(journal_path(settings), network=settings.network, instance=place.instance, clock=clock)
         stack.enter_context(closing(journal))
         web_utils = hook.latentspeed_web_utils(config=venue_config)
         http = await stack.enter_async_context(HttpTransport(clock, timeout_s=settings.timeout_s))
@@ -115,6 +118,24 @@ async def open_connector(
         counters = Counters(settings.venue)
         connector.add_listener(Event, counters.count)
         yield await stack.enter_async_context(connector)
+
+
+def journal_path(settings: config.Settings) -> Path:
+    """Where the journal of the chosen network is."""
+    return settings.state_dir / f"journal-{settings.network}.db"
+
+
+@contextmanager
+def open_inspector(settings: config.Settings) -> Iterator[Inspector | None]:
+    """The journal of the chosen network, to look at; None when there is none. No venue is needed, and none is asked."""
+    from .journal import Inspector
+
+    inspector = Inspector.open(journal_path(settings), network=settings.network, clock=SystemClock())
+    try:
+        yield inspector
+    finally:
+        if inspector is not None:
+            inspector.close()
 
 
 def _sandbox(settings: config.Settings, spec: ConnectorSpec, notify: Callable[[str], None]) -> Place:

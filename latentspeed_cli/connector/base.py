@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from decimal import Decimal
 from itertools import chain, repeat
 from types import TracebackType
@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import msgspec
 
+from ..core.events import Event
 from ..core.in_flight_order import InFlightOrder, OrderIntent
 from ..core.types import OrderState, OrderType, PositionAction, TimeInForce, TradeType
 from ..errors import GuardRefused, LatentspeedError
@@ -25,6 +26,7 @@ from .placer import Placer
 from .reconciler import is_undecided
 from .streams import Channel
 from .submitter import Submitter
+from .sweeper import Sweep, Sweeper
 from .user_stream_tracker import UserStreamTracker
 from .venue import FenceVerdict, Markets, VenueFlows
 from .view import ConnectorView
@@ -58,6 +60,7 @@ class ConnectorBase(ConnectorView):
         self._placer = Placer(self, parts, self.reader, self._ledger, self._submitter, self._reconciler)
         self._canceller = Canceller(self, parts, self.reader, self._ledger, self._reconciler)
         self._desk = Desk(parts, self._ledger, self._placer)
+        self._sweeper = Sweeper(parts, self.reader, self._ledger, self._reconciler, self._finder, self._canceller)
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._followed: list[OrderBookTracker | UserStreamTracker] = []
@@ -279,10 +282,19 @@ class ConnectorBase(ConnectorView):
     async def resolve(self, order: InFlightOrder, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> InFlightOrder:
         """Settle an order of unknown outcome, or bring any other up to date. Trouble leaves it as it was."""
         self._take_up(order)
+        deadline = asyncio.get_running_loop().time() + timeout_s
         order = await self._reconciler.wait_for_writer(order, timeout_s=timeout_s)
         if not is_undecided(order):
             return await self._reconciler.try_refresh(order)
-        return await self._reconciler.resolve(order, deadline=asyncio.get_running_loop().time() + timeout_s)
+        return await self._reconciler.resolve(order, deadline=deadline)
+
+    async def reconcile(self, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Sweep:
+        """Decide every undecided order of the account, and bring the journal up to what the venue knows of the others.
+
+        Raises CredentialError without a key, GuardRefused for a master key on mainnet, JournalError.
+        """
+        self._check_running()
+        return await self._sweeper.sweep(self._placer.auth, deadline=asyncio.get_running_loop().time() + timeout_s)
 
     # How
 
@@ -291,20 +303,38 @@ class ConnectorBase(ConnectorView):
             raise GuardRefused("the connector is not running", hint="use it inside `async with connector:`")
 
     async def _wait(self, order: InFlightOrder, target: WaitFor, *, timeout_s: float) -> InFlightOrder:
-        """Read the order until it is what is waited for, or time is up."""
+        """Wait until the order is what is waited for, or time is up.
+
+        News wakes it at once, whoever brings it (keep_up() does); without any the order is read now and then.
+        """
         self._take_up(order)
         client_order_id = order.client_order_id
+        loop, news = asyncio.get_running_loop(), asyncio.Event()
+
+        def is_over() -> bool:
+            return reached(self.tracker[client_order_id], target)
+
+        def wake(event: Event) -> None:
+            news.set()
+
+        self.add_listener(Event, wake)
         try:
             async with asyncio.timeout(timeout_s):
                 for wait_s in chain(POLL_WAITS_S, repeat(POLL_WAITS_S[-1])):
-                    if reached(self.tracker[client_order_id], target):
+                    if not is_over():
+                        await self._reconciler.try_refresh(self.tracker[client_order_id])
+                    read_again_at = loop.time() + wait_s
+                    while not is_over() and loop.time() < read_again_at:
+                        news.clear()
+                        with suppress(TimeoutError):
+                            async with asyncio.timeout_at(read_again_at):
+                                await news.wait()
+                    if is_over():
                         break
-                    await self._reconciler.try_refresh(self.tracker[client_order_id])
-                    if reached(self.tracker[client_order_id], target):
-                        break
-                    await asyncio.sleep(wait_s)
         except TimeoutError:
             pass
+        finally:
+            self.remove_listener(Event, wake)
         return self.tracker[client_order_id]
 
 

@@ -7,7 +7,7 @@ number and a nonce, `reserved` a nonce; every other kind holds news: a TradeUpda
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -163,6 +163,26 @@ def check_chain(facts: Sequence[Fact]) -> None:
             raise JournalError(f"the journal is damaged: facts are missing before number {fact.seq}")
         if fact.hash != _hash_after(before.hash, fact):
             raise JournalError(f"the journal is damaged: fact {fact.seq} does not follow from the one before it")
+
+
+def check_all(facts: Iterable[Fact], start: bytes, use: Callable[[Fact], object]) -> int:
+    """Check a whole chain after `start`, the genesis, and hand each fact to `use`. How many there were.
+
+    Raises JournalError, which names the first fact that is damaged: what cannot be read or used is, too.
+    """
+    before: Fact | None = None
+    count = 0
+    try:
+        for fact in facts:
+            if before is None:
+                check_first(fact, start)
+            else:
+                check_chain((before, fact))
+            use(fact)
+            before, count = fact, count + 1
+    except JournalError as error:
+        raise JournalError(f"{error}; the first damaged fact is number {count + 1}") from error
+    return count
 
 
 def _hash_after(before: bytes, fact: Fact) -> bytes:

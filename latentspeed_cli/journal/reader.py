@@ -12,7 +12,7 @@ from ..core.in_flight_order import InFlightOrder
 from ..core.reports import TradeUpdate
 from ..core.types import OrderState, TradeType
 from ..errors import JournalError
-from .facts import Fact, check_chain, check_first, decode_fill, fact_of
+from .facts import Fact, check_all, check_chain, check_first, decode_fill, fact_of
 from .store import DERIVED, SCHEMA, TROUBLE, first_fact, translated, translation
 from .tables import Tables, checked_order
 
@@ -152,32 +152,23 @@ class JournalReader:
         check_chain([fact_of(row) for row in reversed(latest)])
 
     def verify(self) -> int:
-        """Check the file, the chain of all facts, and that the tables are what follows from them. How many facts.
+        """Check the chain of all facts, that the tables are what follows from them, and the file. How many facts.
 
-        Raises JournalError.
+        Raises JournalError, which names the first damaged fact where the chain is broken.
         """
-        count = 0
         with translated("verifying it"):
-            said = self._execute("PRAGMA integrity_check(1)").get
-            if said != "ok":
-                raise JournalError(f"the journal is damaged: {said}")
-            again = apsw.Connection(":memory:")
-            again.execute(SCHEMA)
-            tables = Tables(again)
             self._execute("BEGIN")  # one look at all of it, whatever others write meanwhile
             try:
-                before = None
-                for fact in self.facts():
-                    if before is None:
-                        check_first(fact, self._genesis)
-                    else:
-                        check_chain([before, fact])
-                    tables.apply(fact)
-                    before, count = fact, count + 1
+                again = apsw.Connection(":memory:")
+                again.execute(SCHEMA)
+                count = check_all(self.facts(), self._genesis, Tables(again).apply)
                 for table in DERIVED:
                     rows = f"SELECT * FROM {table}"
                     if self._execute(rows).fetchall() != again.execute(rows).fetchall():
                         raise JournalError(f"the journal is damaged: the table {table} does not follow from its facts")
+                said = self._execute("PRAGMA integrity_check(1)").get
+                if said != "ok":
+                    raise JournalError(f"the journal is damaged: {said}")
             finally:
                 self._execute("ROLLBACK")
         return count

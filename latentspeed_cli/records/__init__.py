@@ -7,10 +7,12 @@ fields are only added.
 
 from .base import Number, Record, Side, iso, number
 from .connectors import ConnectorCheckList, ConnectorCheckRecord, ConnectorInfoRecord, ConnectorList, ConnectorRecord
+from .decisions import DecisionList, DecisionRecord, decision_record
 from .errors import ErrorBody, ErrorRecord, ResultList, error_record
+from .journal import FactList, FactRecord, VerifiedRecord, fact_record
 from .market import BboRecord, BookRecord, Level, TradeRecord, bbo_record, book_record, trade_record
 from .orders import EvidenceRow, Fee, FillList, FillRecord, OrderList, OrderRecord, Outcome, fill_record, order_record
-from .sandbox import DemoRecord, DemoStep, SandboxAccount, SandboxRecord, SandboxVenue
+from .sandbox import DemoList, DemoRecord, DemoStep, SandboxAccount, SandboxRecord, SandboxVenue
 from .schemas import SCHEMAS, json_schema
 from .status import StatusRecord
 from .streams import ControlRecord, control_record
@@ -25,11 +27,16 @@ __all__ = [
     "ConnectorList",
     "ConnectorRecord",
     "ControlRecord",
+    "DecisionList",
+    "DecisionRecord",
+    "DemoList",
     "DemoRecord",
     "DemoStep",
     "ErrorBody",
     "ErrorRecord",
     "EvidenceRow",
+    "FactList",
+    "FactRecord",
     "Fee",
     "FillList",
     "FillRecord",
@@ -46,10 +53,13 @@ __all__ = [
     "Side",
     "StatusRecord",
     "TradeRecord",
+    "VerifiedRecord",
     "bbo_record",
     "book_record",
     "control_record",
+    "decision_record",
     "error_record",
+    "fact_record",
     "fill_record",
     "iso",
     "json_schema",

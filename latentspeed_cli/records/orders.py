@@ -187,7 +187,7 @@ def order_record(
         fills_complete=order.fills_complete,
         venue_filled_amount=number(facts.venue_filled if facts.final_filled is None else facts.final_filled),
         contradiction=order.contradiction,
-        evidence=tuple(EvidenceRow(kind=item.kind, ts_ns=item.ts_ns, detail=item.detail) for item in order.evidence),
+        evidence=evidence_rows(order),
         attempt=order.attempt,
         replayed=replayed,
         external=order.is_external,
@@ -201,6 +201,11 @@ def order_record(
         good_til_ts_iso=iso(order.good_til_ts_ns),
         request=None if request is None else dict(request),
     )
+
+
+def evidence_rows(order: InFlightOrder) -> tuple[EvidenceRow, ...]:
+    """Why the order's final state is believed, oldest first."""
+    return tuple(EvidenceRow(kind=item.kind, ts_ns=item.ts_ns, detail=item.detail) for item in order.evidence)
 
 
 def _outcome(order: InFlightOrder) -> Outcome:

@@ -48,8 +48,16 @@ class DemoStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DemoRecord(Record, frozen=True, kw_only=True, tag="demo"):
+    """The tour of one venue. held: it was walked to its end, and every step went as it should."""
+
+    columns: ClassVar[tuple[str, ...]] = ("venue", "network", "held", "took_ms")
+
     venue: str
     network: str
     held: bool
     took_ms: int
     steps: tuple[DemoStep, ...]
+
+
+class DemoList(Record, frozen=True, kw_only=True, tag="demos"):
+    items: tuple[DemoRecord, ...]

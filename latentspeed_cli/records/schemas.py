@@ -8,10 +8,12 @@ import msgspec
 
 from .base import Record
 from .connectors import ConnectorCheckList, ConnectorCheckRecord, ConnectorInfoRecord, ConnectorList, ConnectorRecord
+from .decisions import DecisionList, DecisionRecord
 from .errors import ErrorRecord, ResultList
+from .journal import FactList, FactRecord, VerifiedRecord
 from .market import BboRecord, BookRecord, TradeRecord
 from .orders import FillList, FillRecord, OrderList, OrderRecord
-from .sandbox import DemoRecord, SandboxRecord
+from .sandbox import DemoList, DemoRecord, SandboxRecord
 from .status import StatusRecord
 from .streams import ControlRecord
 
@@ -25,6 +27,11 @@ SCHEMAS: dict[str, type[Record]] = {
     "trade": TradeRecord,
     "control": ControlRecord,
     "status": StatusRecord,
+    "decision": DecisionRecord,
+    "decisions": DecisionList,
+    "fact": FactRecord,
+    "facts": FactList,
+    "verified": VerifiedRecord,
     "connector": ConnectorRecord,
     "connectors": ConnectorList,
     "connector-info": ConnectorInfoRecord,
@@ -34,6 +41,7 @@ SCHEMAS: dict[str, type[Record]] = {
     "sandbox": SandboxRecord,
     "error": ErrorRecord,
     "demo": DemoRecord,
+    "demos": DemoList,
 }
 
 
