@@ -19,7 +19,7 @@ import msgspec
 from ...core.flow import Reply, Request
 from ...keys import Secret
 from ...sandbox.model import VenueModel
-from .site import Sent, Site, Standing, TrueFill, TrueOrder, Truth
+from .site import Command, Sent, Site, Standing, Trouble, TrueFill, TrueOrder, Truth
 
 OWNER = "dydx1y8an57mylhme5qx8easytfcggnr9mw046tqxcl"
 # A published key of the sandbox, like the ten of sandbox/accounts.py.
@@ -35,6 +35,17 @@ class DydxSite(Site):
     name = "dydx_v4"
     account = OWNER
     sizes: Mapping[str, tuple[str, ...]] = {"BTC-USD": ("0.001", "0.02", "0.3"), "ETH-USD": ("0.01", "0.2", "2")}
+
+    touch: Mapping[str, tuple[str, str]] = {"BTC-USD": ("83800", "84200"), "ETH-USD": ("2905", "2920")}
+    troubles: Mapping[str, Trouble] = {
+        "block_stall": Trouble(begin=("halt", {}), end=("resume", {})),
+        "mempool_dropped": Trouble(begin=("drop_mempool", {})),
+        "blocks_without_us": Trouble(begin=("hold", {"blocks": 4}), end=("hold", {"blocks": 0})),
+        "indexer_lag": Trouble(begin=("lag", {"seconds": 12.0}), end=("lag", {"seconds": 0.2})),
+        "offchain_lost": Trouble(begin=("late", {"drop": True}), end=("late", {})),
+        "offchain_twice": Trouble(begin=("late", {"duplicate": True}), end=("late", {})),
+        "node_restarted": Trouble(begin=("restarted", {"count": 2})),
+    }
 
     def __init__(self) -> None:
         self.config_fields = {
@@ -121,6 +132,14 @@ class DydxSite(Site):
             else:
                 said["asks"] = []
         return msgspec.structs.replace(reply, body=msgspec.json.encode(said))
+
+    def market_moves(self, chance: Random) -> list[Command]:
+        ticker = chance.choice(sorted(self.touch))
+        low, high = self.touch[ticker]
+        is_buy = chance.random() < 0.5
+        size = chance.choice(("0.002", "0.01", "0.4") if ticker == "BTC-USD" else ("0.02", "0.3", "3"))
+        side = "buy" if is_buy else "sell"
+        return [("trade", {"ticker": ticker, "side": side, "size": size, "price": high if is_buy else low})]
 
     def is_ack(self, text: str) -> bool:
         return text.startswith('{"type":"subscribed"')

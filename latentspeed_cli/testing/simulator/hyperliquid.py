@@ -13,7 +13,7 @@ from ...core.flow import Reply, Request
 from ...keys import Secret
 from ...sandbox.accounts import ADDRESSES, PRIVATE_KEYS
 from ...sandbox.model import HttpRequest, VenueModel
-from .site import Sent, Site, Standing, TrueFill, TrueOrder, Truth, json_of
+from .site import Command, Sent, Site, Standing, TrueFill, TrueOrder, Truth, json_of
 
 BASE_URL = "http://127.0.0.1:3001"
 _READS = {
@@ -36,6 +36,8 @@ class HyperliquidSite(Site):
     name = "hyperliquid"
     account = ADDRESSES[0]
     sizes: Mapping[str, tuple[str, ...]] = {"SOL-USD": ("0.2", "1.5", "12"), "ETH-USD": ("0.01", "0.2", "1.25")}
+
+    touch: Mapping[str, tuple[str, str]] = {"SOL": ("138", "139"), "ETH": ("2905", "2920")}
 
     def __init__(self) -> None:
         self.config_fields = {"base_url": BASE_URL, "key": Secret(PRIVATE_KEYS[0])}
@@ -90,6 +92,15 @@ class HyperliquidSite(Site):
         elif kind == "bad_book":
             said = _bad_book(said, chance)
         return msgspec.structs.replace(reply, body=msgspec.json.encode(said))
+
+    def market_moves(self, chance: Random) -> list[Command]:
+        coin = chance.choice(sorted(self.touch))
+        low, high = self.touch[coin]
+        is_buy = chance.random() < 0.5
+        size = chance.choice(("0.1", "0.9", "15"))
+        return [
+            ("trade", {"coin": coin, "side": "buy" if is_buy else "sell", "sz": size, "px": high if is_buy else low})
+        ]
 
     def is_ack(self, text: str) -> bool:
         return text.startswith('{"channel":"subscriptionResponse"')

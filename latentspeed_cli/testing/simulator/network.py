@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
@@ -126,6 +126,11 @@ class Venue:
         self._due_ns = max(self.model.tick(now_ns), now_ns + 1)
         self._wake_at(self._due_ns)
         self._deliver()
+
+    def control(self, command: str, arguments: Mapping[str, object]) -> None:
+        """The control API of the model: what others do to the venue."""
+        self.model.control(command, arguments, self.now_ns())
+        self._settle()
 
     def restart(self) -> None:
         """Everybody is cut off, and the venue comes back with what it had stored."""

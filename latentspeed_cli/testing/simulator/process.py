@@ -86,6 +86,8 @@ class Process:
 
     async def run(self, work: Callable[[Process], Awaitable[None]]) -> None:
         """Run `work` to its end, or to the process's."""
+        self.world.running[self] = None
+        self.world.is_idle.clear()
         context = contextvars.copy_context()
         context.run(OWNER.set, self)
         self.task = asyncio.get_running_loop().create_task(_done(work(self)), context=context)
@@ -97,6 +99,9 @@ class Process:
             await asyncio.wait(left, timeout=60)
         else:
             self.world.broken("I15", f"tasks of {self.name} outlive it: {left}")
+        del self.world.running[self]
+        if not self.world.running:
+            self.world.is_idle.set()
         error = None if self.task.cancelled() else self.task.exception()
         if error is not None and not self.dead:
             self.world.broken("I8", f"{self.name} ends with {error!r}")

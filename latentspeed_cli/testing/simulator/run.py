@@ -69,6 +69,9 @@ def run_seed(
         except Stuck as error:
             assert world is not None
             world.broken("I16", str(error))
+        except Exception as error:
+            error.add_note(f"in the world of {name}")
+            raise
         assert world is not None
         return Verdict(
             venue=venue,

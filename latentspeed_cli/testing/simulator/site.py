@@ -68,16 +68,29 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
         return {fill.fill_id: fill for fill in self.fills if fill.exchange_order_id == exchange_order_id}
 
 
+# A command of the venue's control API and its arguments.
+Command: TypeAlias = tuple[str, Mapping[str, object]]
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a venue of this kind may do. end: what ends it, if it does not end by itself."""
+
+    begin: Command
+    end: Command | None = None
+
+
 class Site(ABC):
     """One venue. account: whose orders are simulated. sizes: by trading pair, small to large.
 
-    config_fields: what the connector's settings need, the sandbox's published key among it.
+    config_fields: what the connector's settings need, the sandbox's published key among it. troubles: of this venue
+    alone, by kind of fault.
     """
 
     name: str
     account: str
     sizes: Mapping[str, tuple[str, ...]]
     config_fields: Mapping[str, object]
+    troubles: Mapping[str, Trouble] = {}
 
     @property
     def pairs(self) -> tuple[str, ...]:
@@ -119,6 +132,10 @@ class Site(ABC):
     @abstractmethod
     def lie(self, kind: str, sent: Sent, reply: Reply, chance: Random) -> Reply:
         """A read's reply as a venue gives it that lags or loses things. kind: of faults.READS."""
+
+    @abstractmethod
+    def market_moves(self, chance: Random) -> list[Command]:
+        """Something that others do in one of the markets."""
 
     @abstractmethod
     def is_ack(self, text: str) -> bool:

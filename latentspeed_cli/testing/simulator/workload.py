@@ -23,6 +23,7 @@ from ...core.types import OrderState, OrderType, TimeInForce, TradeType
 from ...errors import Exit, LatentspeedError, OutcomeUnknown
 from .process import Process
 from .watch import Planned
+from .weather import Weather
 
 if TYPE_CHECKING:
     from .world import World
@@ -54,8 +55,13 @@ class Workload:
         """Everything that happens before the world heals."""
         users = self._chance.choice((1, 2, 2, 3))
         async with asyncio.TaskGroup() as tasks:
-            for number in range(users):
-                tasks.create_task(self._user(number, Random(self._chance.random())))
+            weather = Weather(self._world).begin(tasks)
+            async with asyncio.TaskGroup() as at_work:
+                for number in range(users):
+                    at_work.create_task(self._user(number, Random(self._chance.random())))
+            for blow in weather:
+                blow.cancel()
+        self._world.has_power.set()
         for signal in self._signals:
             signal.cancel()
 

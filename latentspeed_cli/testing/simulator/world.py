@@ -11,6 +11,7 @@ import msgspec
 
 from ...connector.perpetual import PerpetualDerivativeBase
 from ...core.guards import Guards
+from ...core.types import OrderState
 from ...errors import LatentspeedError
 from ...journal import Journal
 from ...sandbox.model import Scenario
@@ -69,6 +70,9 @@ class World:
         self.cache = MemoryCache(ProcessClock(loop, BASE_NS, lambda: self.skew_ns))
         self.has_power = asyncio.Event()
         self.has_power.set()
+        self.running: dict[Process, None] = {}
+        self.is_idle = asyncio.Event()
+        self.is_idle.set()
         self._size = size
 
     def broken(self, invariant: str, said: str) -> None:
@@ -92,6 +96,9 @@ class World:
         await Workload(self, size=self._size).run()
         self.faults.heal()
         self.skew_ns = 0
+        for trouble in self.site.troubles.values():
+            if trouble.end is not None:
+                self.venue.control(*trouble.end)
         self.trace.note("world", "is healed")
         await asyncio.sleep(DRAIN_S)
         for number in range(1, MAX_RECONCILES + 1):
@@ -115,7 +122,10 @@ class World:
 
     async def _reconcile(self, connector: PerpetualDerivativeBase) -> None:
         for order in self._known(connector):
-            await settle(connector, order)
+            if order.state is OrderState.PENDING_CANCEL:
+                await connector.cancel(order)
+            else:
+                await settle(connector, order)
 
     async def _end_all(self, connector: PerpetualDerivativeBase) -> None:
         for order in self._known(connector):
