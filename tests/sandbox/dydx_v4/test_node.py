@@ -137,13 +137,16 @@ def test_markets_fees_and_limits(venue: Any) -> None:
     path = "/dydxprotocol.feetiers.Query/UserFeeTier"
     tier = venue.query(path, m.ByAddress(address=ADDRESSES[0]), q.UserFeeTierResponse).tier
     assert (tier.maker_fee_ppm, tier.taker_fee_ppm) == (100, 500)
-    tiers = venue.query(
-        "/dydxprotocol.clob.Query/EquityTierLimitConfiguration", m.Empty(), q.EquityTiersResponse
-    ).config.stateful
+    path = "/dydxprotocol.clob.Query/EquityTierLimitConfiguration"
+    tiers = venue.query(path, m.Empty(), q.EquityTiersResponse).equity_tier_limit_config.stateful_order_equity_tiers
     assert [row.limit for row in tiers] == [0, 1_000, 2_000, 4_000, 10_000, 20_000]
     assert tiers[1].usd_tnc_required == serializable(20_000_000) == b"\x02\x01\x31\x2d\x00"
-    rules = venue.query("/dydxprotocol.clob.Query/BlockRateLimitConfiguration", m.Empty(), q.RateRulesResponse).config
-    assert [(rule.num_blocks, rule.limit) for rule in rules.stateful] == [(1, 200), (100, 2_000)]
+    path = "/dydxprotocol.clob.Query/BlockRateLimitConfiguration"
+    rules = venue.query(path, m.Empty(), q.RateRulesResponse).block_rate_limit_config
+    assert [(rule.num_blocks, rule.limit) for rule in rules.max_stateful_orders_per_n_blocks] == [
+        (1, 200),
+        (100, 2_000),
+    ]
 
 
 def test_serializable_integers() -> None:

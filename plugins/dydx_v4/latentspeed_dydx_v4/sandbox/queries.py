@@ -61,7 +61,7 @@ def clob_pairs(world: World, body: bytes) -> Message:
 
 
 def next_clob_pair(world: World, body: bytes) -> Message:
-    return q.NextClobPairIdResponse(next=max(world.markets) + 1)
+    return q.NextClobPairIdResponse(next_clob_pair_id=max(world.markets) + 1)
 
 
 def equity_tiers(world: World, body: bytes) -> Message:
@@ -69,7 +69,7 @@ def equity_tiers(world: World, body: bytes) -> Message:
         q.EquityTier(usd_tnc_required=serializable(usd), limit=limit)
         for usd, limit in limits.tiers(world.scenario.limits_factor)
     )
-    return q.EquityTiersResponse(config=q.EquityTiers(stateful=rows))
+    return q.EquityTiersResponse(equity_tier_limit_config=q.EquityTiers(stateful_order_equity_tiers=rows))
 
 
 def rate_limits(world: World, body: bytes) -> Message:
@@ -81,8 +81,10 @@ def rate_limits(world: World, body: bytes) -> Message:
         return tuple(q.RateRule(num_blocks=blocks, limit=limit * factor) for blocks, limit in rules)
 
     return q.RateRulesResponse(
-        config=q.RateRules(
-            stateful=rows(limits.STATEFUL), short_term=rows(limits.SHORT_TERM), leverage=rows(limits.LEVERAGE)
+        block_rate_limit_config=q.RateRules(
+            max_stateful_orders_per_n_blocks=rows(limits.STATEFUL),
+            max_short_term_orders_and_cancels_per_n_blocks=rows(limits.SHORT_TERM),
+            max_leverage_updates_per_n_blocks=rows(limits.LEVERAGE),
         )
     )
 

@@ -49,17 +49,17 @@ class EquityTier(Message, frozen=True, kw_only=True):
 
 
 class EquityTiers(Message, frozen=True, kw_only=True):
-    short_term: tuple[EquityTier, ...] = ()
-    stateful: tuple[EquityTier, ...] = ()
+    short_term_order_equity_tiers: tuple[EquityTier, ...] = ()
+    stateful_order_equity_tiers: tuple[EquityTier, ...] = ()
     FIELDS: ClassVar = (
-        Field(1, "short_term", EquityTier, repeated=True),
-        Field(2, "stateful", EquityTier, repeated=True),
+        Field(1, "short_term_order_equity_tiers", EquityTier, repeated=True),
+        Field(2, "stateful_order_equity_tiers", EquityTier, repeated=True),
     )
 
 
 class EquityTiersResponse(Message, frozen=True, kw_only=True):
-    config: EquityTiers | None = None
-    FIELDS: ClassVar = (Field(1, "config", EquityTiers),)
+    equity_tier_limit_config: EquityTiers | None = None
+    FIELDS: ClassVar = (Field(1, "equity_tier_limit_config", EquityTiers),)
 
 
 class RateRule(Message, frozen=True, kw_only=True):
@@ -69,24 +69,24 @@ class RateRule(Message, frozen=True, kw_only=True):
 
 
 class RateRules(Message, frozen=True, kw_only=True):
-    stateful: tuple[RateRule, ...] = ()
-    short_term: tuple[RateRule, ...] = ()
-    leverage: tuple[RateRule, ...] = ()
+    max_stateful_orders_per_n_blocks: tuple[RateRule, ...] = ()
+    max_short_term_orders_and_cancels_per_n_blocks: tuple[RateRule, ...] = ()
+    max_leverage_updates_per_n_blocks: tuple[RateRule, ...] = ()
     FIELDS: ClassVar = (
-        Field(2, "stateful", RateRule, repeated=True),
-        Field(4, "short_term", RateRule, repeated=True),
-        Field(5, "leverage", RateRule, repeated=True),
+        Field(2, "max_stateful_orders_per_n_blocks", RateRule, repeated=True),
+        Field(4, "max_short_term_orders_and_cancels_per_n_blocks", RateRule, repeated=True),
+        Field(5, "max_leverage_updates_per_n_blocks", RateRule, repeated=True),
     )
 
 
 class RateRulesResponse(Message, frozen=True, kw_only=True):
-    config: RateRules | None = None
-    FIELDS: ClassVar = (Field(1, "config", RateRules),)
+    block_rate_limit_config: RateRules | None = None
+    FIELDS: ClassVar = (Field(1, "block_rate_limit_config", RateRules),)
 
 
 class NextClobPairIdResponse(Message, frozen=True, kw_only=True):
-    next: int = 0
-    FIELDS: ClassVar = (Field(1, "next", "uint32"),)
+    next_clob_pair_id: int = 0
+    FIELDS: ClassVar = (Field(1, "next_clob_pair_id", "uint32"),)
 
 
 class PlacementIndex(Message, frozen=True, kw_only=True):
