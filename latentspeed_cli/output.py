@@ -249,6 +249,8 @@ def _is_terminal(stream: IO[str] | None) -> bool:
 def _escaped_json(data: bytes) -> str:
     """JSON with every character that does not show itself spelled out; still the same data."""
     text = data.decode()
+    if data.isascii() and b"\x7f" not in data and b"\n" not in data:
+        return text  # JSON itself spells the other ones out
     return text if text.isprintable() else "".join(char if char == "\n" else escape(char) for char in text)
 
 

@@ -92,7 +92,7 @@ class OrderBookTracker:
         if problem is None:
             self._bad.discard(item.trading_pair)
             self._reader.note_top(item.trading_pair, book.top())
-            return (book.snapshot(),)
+            return (item if isinstance(item, OrderBookSnapshot) else book.snapshot(),)
         if item.trading_pair in self._bad:
             return ()
         self._bad.add(item.trading_pair)

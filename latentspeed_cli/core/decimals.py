@@ -13,11 +13,11 @@ EXACT = Context(prec=120, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[InvalidOperation,
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 # What venues send: too short to need too many digits.
 _SHORT = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
-# Most numbers of a book are in its next message again.
-_REMEMBERED = 2**14
+# How many numbers are kept: most of a book's are in its next message again.
+REMEMBERED = 2**14
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(REMEMBERED)
 def parse(text: str) -> Decimal:
     """The number that `text` spells.
 
@@ -38,7 +38,7 @@ def parse(text: str) -> Decimal:
     return value
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(REMEMBERED)
 def plain(value: Decimal) -> str:
     """`value` without exponent, without superfluous zeros, "0" for zero."""
     if not value:

@@ -14,6 +14,7 @@ from .market_data import OrderBookDiff, OrderBookSnapshot, PriceLevel
 from .pricing import BookTop
 
 _HALF = Decimal("0.5")
+_NONSENSE = "a level of a book has no sensible price or amount"
 
 
 class BookChange(enum.Enum):
@@ -54,10 +55,10 @@ class OrderBook:
         self._check_pair(snapshot.trading_pair)
         if self._has_snapshot and self._is_older(snapshot):
             return BookChange.OLD
-        bids, asks = _Side(falling=True), _Side(falling=False)
-        bids.load(snapshot.bids)
-        asks.load(snapshot.asks)
-        self._bids, self._asks = bids, asks
+        self._bids.check(snapshot.bids)
+        self._asks.check(snapshot.asks)
+        self._bids.load(snapshot.bids)
+        self._asks.load(snapshot.asks)
         self._has_snapshot = True
         self.sequence, self.ts_ns, self.received_ns = snapshot.sequence, snapshot.ts_ns, received_ns
         return BookChange.APPLIED
@@ -72,7 +73,7 @@ class OrderBook:
         if diff.first_sequence > self.sequence + 1:
             self.drop()
             return BookChange.GAP
-        _check_levels(diff.bids + diff.asks, zero_allowed=True)
+        _check_changes(diff.bids + diff.asks)
         for level in diff.bids:
             self._bids.set(level)
         for level in diff.asks:
@@ -84,7 +85,8 @@ class OrderBook:
         """Forget everything, as after a gap or a lost connection."""
         self._has_snapshot = False
         self.sequence = None
-        self._bids, self._asks = _Side(falling=True), _Side(falling=False)
+        self._bids.load(())
+        self._asks.load(())
 
     @property
     def best_bid(self) -> PriceLevel | None:
@@ -153,11 +155,16 @@ class _Side:
         self._by_price: dict[Decimal, PriceLevel] = {}
         self._rising_prices: list[Decimal] = []
 
-    def load(self, levels: tuple[PriceLevel, ...]) -> None:
-        _check_levels(levels, zero_allowed=False)
+    def check(self, levels: tuple[PriceLevel, ...]) -> None:
+        """Raises ProtocolError for what is no side of a book."""
         prices = [level.price for level in levels]
         if not all(map(gt if self._falling else lt, prices, prices[1:])):
             raise ProtocolError("the levels of a book are not in order")
+        if levels and (prices[-1 if self._falling else 0] <= ZERO or min([level.amount for level in levels]) <= ZERO):
+            raise ProtocolError(_NONSENSE)
+
+    def load(self, levels: tuple[PriceLevel, ...]) -> None:
+        """Take over checked levels."""
         self._loaded = levels
 
     def set(self, level: PriceLevel) -> None:
@@ -186,7 +193,8 @@ class _Side:
         return tuple(self._by_price[price] for price in islice(prices, depth))
 
 
-def _check_levels(levels: tuple[PriceLevel, ...], *, zero_allowed: bool) -> None:
+def _check_changes(levels: tuple[PriceLevel, ...]) -> None:
+    """An amount of zero takes a level away."""
     for level in levels:
-        if level.price <= ZERO or level.amount < ZERO or not (level.amount or zero_allowed):
-            raise ProtocolError("a level of a book has no sensible price or amount")
+        if level.price <= ZERO or level.amount < ZERO:
+            raise ProtocolError(_NONSENSE)

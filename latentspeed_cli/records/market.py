@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 import msgspec
 
 from .. import clock
-from ..core.decimals import plain
+from ..core.decimals import REMEMBERED, plain
 from ..core.market_data import BestBidOffer, OrderBookSnapshot, PriceLevel, PublicTrade
 from .base import Number, Record, Side, number
 
@@ -74,8 +74,9 @@ class TradeRecord(Record, frozen=True, kw_only=True, tag="trade"):
     seq: int | None = None
 
 
-def _levels(levels: Sequence[PriceLevel]) -> tuple[Level, ...]:
-    return tuple([Level(plain(level.price), plain(level.amount), level.count) for level in levels])
+@lru_cache(REMEMBERED)
+def _level(level: PriceLevel) -> Level:
+    return Level(plain(level.price), plain(level.amount), level.count)
 
 
 def book_record(
@@ -85,8 +86,8 @@ def book_record(
         venue=venue,
         network=network,
         trading_pair=book.trading_pair,
-        bids=_levels(book.bids[:depth]),
-        asks=_levels(book.asks[:depth]),
+        bids=tuple(map(_level, book.bids[:depth])),
+        asks=tuple(map(_level, book.asks[:depth])),
         ts_ns=book.ts_ns,
         ts_iso=clock.iso(book.ts_ns),
         seq=seq,

@@ -39,42 +39,45 @@ class Silence:
 
     def __init__(self, subscriptions: Sequence[Subscription], after_s: float | None) -> None:
         self._after_s = inf if after_s is None else after_s
-        watched = [] if after_s is None else [(one.channel, one.trading_pair) for one in subscriptions]
-        self._last: dict[Heard, float] = {key: inf for key in watched if key[0] in _PUBLIC}
-        self._told: set[Heard] = set()
+        asked = dict.fromkeys((one.channel, one.trading_pair) for one in subscriptions if one.channel in _PUBLIC)
+        self._watched: tuple[Heard, ...] = () if after_s is None else tuple(asked)
+        self._last = [inf] * len(self._watched)
+        self._told: set[int] = set()
+        # Which of the watched an item of a kind and a trading pair is news of. Looked up for every item.
+        self._news: dict[tuple[type[object], str | None], list[int]] = {}
+        for index, (channel, trading_pair) in enumerate(self._watched):
+            for kind, channels in _CHANNELS_OF.items():
+                if channel in channels:
+                    self._news.setdefault((kind, trading_pair), []).append(index)
 
     def start(self, now_s: float) -> None:
         """The stream is live from now on."""
-        self._last = dict.fromkeys(self._last, now_s)
+        self._last = [now_s] * len(self._watched)
         self._told.clear()
 
     def stop(self) -> None:
         """The stream is interrupted, which is said in another way."""
-        self._last = dict.fromkeys(self._last, inf)
+        self._last = [inf] * len(self._watched)
 
     def hear(self, item: object, now_s: float) -> bool:
         """An item has come. Whether it ends a silence that was complained of."""
-        last, ended = self._last, False
-        if not last:
-            return False
-        trading_pair = getattr(item, "trading_pair", None)
-        for channel in _CHANNELS_OF.get(type(item), ()):
-            for key in ((channel, trading_pair), (channel, None)):
-                if key in last:
-                    last[key] = now_s
-                    if key in self._told:
-                        self._told.discard(key)
-                        ended = True
+        ended, kind = False, type(item)
+        for trading_pair in (getattr(item, "trading_pair", None), None):
+            for index in self._news.get((kind, trading_pair), ()):
+                self._last[index] = now_s
+                if index in self._told:
+                    self._told.discard(index)
+                    ended = True
         return ended
 
     def due_s(self) -> float:
         """When to ask `overdue` again at the latest; infinity when there is nothing to wait for."""
-        waiting = [last for key, last in self._last.items() if key not in self._told]
+        waiting = [last for index, last in enumerate(self._last) if index not in self._told]
         return min(waiting, default=inf) + self._after_s
 
     def overdue(self, now_s: float) -> Iterator[tuple[Channel, str | None, float]]:
         """Channel, trading pair and seconds of silence of each that is too old by now; each once until it is heard."""
-        for key, last in self._last.items():
-            if key not in self._told and now_s - last >= self._after_s:
-                self._told.add(key)
-                yield (*key, now_s - last)
+        for index, last in enumerate(self._last):
+            if index not in self._told and now_s - last >= self._after_s:
+                self._told.add(index)
+                yield (*self._watched[index], now_s - last)

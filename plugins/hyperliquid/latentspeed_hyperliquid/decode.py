@@ -23,6 +23,7 @@ from latentspeed_cli.core.market_data import (
     OrderBookSnapshot,
     PriceLevel,
     PublicTrade,
+    price_level,
 )
 from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report, TradeUpdate
 from latentspeed_cli.core.symbols import SymbolMap
@@ -343,7 +344,7 @@ def trade_update(fill: Fill, symbols: SymbolMap, received_ns: int | None = None)
 
 def _levels(rows: Sequence[Level]) -> tuple[PriceLevel, ...]:
     try:
-        return tuple([PriceLevel(parse(row.px), parse(row.sz), row.n) for row in rows])
+        return tuple([price_level(row.px, row.sz, row.n) for row in rows])
     except ValueError as error:
         raise ProtocolError(f"a level of the venue makes no sense: {error}") from None
 
