@@ -112,7 +112,21 @@ def test_amounts_are_exact(pair: str, amount: str, quantums: int) -> None:
     assert encode.quantums(Decimal(amount), market(pair)) == quantums
 
 
-@pytest.mark.parametrize("amount", ["0.00015", "0.00001", "0", "-0.01"])
+@pytest.mark.parametrize(
+    "amount",
+    [
+        "0.00015",
+        "0.00001",
+        "0",
+        "-0.01",
+        "NaN",
+        "Infinity",
+        "1E+999999",
+        "1E-999999",
+        f"0.01{'0' * 130}1",
+        "1E10",
+    ],
+)
 def test_an_amount_off_the_grid_is_refused_and_never_rounded(amount: str) -> None:
     with pytest.raises(OrderRefused):
         encode.quantums(Decimal(amount), market("BTC-USD"))
