@@ -34,6 +34,7 @@ _TIMESTAMP_FLOOR = 1 << 40
 class DydxSite(Site):
     name = "dydx_v4"
     account = OWNER
+    key = KEY
     sizes: Mapping[str, tuple[str, ...]] = {"BTC-USD": ("0.001", "0.02", "0.3"), "ETH-USD": ("0.01", "0.2", "2")}
 
     touch: Mapping[str, tuple[str, str]] = {"BTC-USD": ("83800", "84200"), "ETH-USD": ("2905", "2920")}
@@ -126,11 +127,7 @@ class DydxSite(Site):
             rows = said.get("fills", [])
             said["fills"] = rows[chance.randrange(len(rows) + 1) :]
         elif kind == "bad_book":
-            fate = chance.randrange(2)
-            if fate == 0 and said["bids"] and said["asks"]:
-                said["bids"][0]["price"] = said["asks"][0]["price"]
-            else:
-                said["asks"] = []
+            said["asks" if chance.random() < 0.5 else "bids"] = []  # a crossed one is the client's to uncross
         return msgspec.structs.replace(reply, body=msgspec.json.encode(said))
 
     def market_moves(self, chance: Random) -> list[Command]:

@@ -35,6 +35,7 @@ _STANDINGS: dict[str, Standing] = {
 class HyperliquidSite(Site):
     name = "hyperliquid"
     account = ADDRESSES[0]
+    key = PRIVATE_KEYS[0].removeprefix("0x")
     sizes: Mapping[str, tuple[str, ...]] = {"SOL-USD": ("0.2", "1.5", "12"), "ETH-USD": ("0.01", "0.2", "1.25")}
 
     touch: Mapping[str, tuple[str, str]] = {"SOL": ("138", "139"), "ETH": ("2905", "2920")}

@@ -5,6 +5,7 @@ The numbers are those of the reliability contract. What can be seen at once is c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -27,6 +28,11 @@ _STATES: dict[Standing, frozenset[OrderState]] = {
     "gone": frozenset({OrderState.CANCELLED, OrderState.EXPIRED, OrderState.FAILED}),
     "expired": frozenset({OrderState.EXPIRED}),
 }
+
+
+DISK_TROUBLE = frozenset({"disk_full", "disk_error", "sync_error"})
+# A command's own time (15 s), what it waits for another run's classification, and the reads ahead of it.
+MAX_TOOK_S = 15.0 + 30.0 + 25.0
 
 
 def check_equal(world: World) -> list[Violation]:
@@ -82,8 +88,10 @@ def check_end(world: World) -> None:
     """Everything else, when every order has been ended."""
     truth = world.truth()
     for twin, accepted in sorted(world.venue.accepted.items()):
-        if len(accepted) > 1:
-            world.broken("I1", f"{twin}: the venue took {len(accepted)} placements of one id")
+        # The network may bring the same bytes twice; that is one order, whatever the venue makes of it.
+        count = len({body for _, body in accepted})
+        if count > 1:
+            world.broken("I1", f"{twin}: the venue took {count} placements of one id")
     try:
         with closing(_journal(world)) as journal:
             journal.verify()
@@ -97,6 +105,7 @@ def check_end(world: World) -> None:
     for difference in check_equal(world):
         world.broken(difference.invariant, difference.said)
     _check_results(world, truth)
+    _check_secrets(world)
     for said in world.loop.troubles:
         world.broken("I16", f"nobody caught: {said}")
 
@@ -108,6 +117,25 @@ def _check_ended(world: World, order: InFlightOrder) -> None:
         world.broken("I7", f"{order.client_order_id} is {order.state.value} without evidence")
     if order.network != "sandbox":
         world.broken("I12", f"{order.client_order_id} is of network {order.network}")
+
+
+def _check_secrets(world: World) -> None:
+    """I14: neither the key nor a signature is anywhere but in the requests."""
+    kept = [bytes(image.durable) for image in world.disk.images.values()]
+    for secret in (world.site.key, *sorted(world.watch.secrets)):
+        text = secret.encode()
+        if any(text in data for data in (*kept, *world.watch.outputs)):
+            world.broken("I14", f"a secret was written down or shown: {secret[:6]}...")
+
+
+def check_stream(world: World, streamed: Sequence[str]) -> None:
+    """I3: a stream from the beginning on tells every fill of the account, each once. streamed: fill ids."""
+    wanted = {fill.fill_id for fill in world.truth().fills}
+    if len(set(streamed)) != len(streamed):
+        world.broken("I3", "a stream told a fill twice")
+    if set(streamed) != wanted:
+        missing = sorted(wanted - set(streamed))
+        world.broken("I3", f"a stream told {len(streamed)} fills of {len(wanted)}; missing are {missing}")
 
 
 def _check_results(world: World, truth: Truth) -> None:
@@ -136,6 +164,14 @@ def _check_result(world: World, truth: Truth, result: Result, senders: dict[str,
         world.broken("I8", f"{name}, and the venue had it")
     if result.exit is Exit.UNKNOWN and world.faults.is_calm:
         world.broken("I8", f"{name}, though nothing went wrong")
+    if result.exit is Exit.INTERNAL:
+        world.broken("I8", f"{name}: {result.said}")
+    if result.exit is Exit.JOURNAL and not DISK_TROUBLE & world.faults.rates.keys():
+        world.broken("I10", f"{name} on a good disk: {result.said}")
+    if result.exit is Exit.BUSY:
+        world.broken("I19", f"{name}: {result.said}")
+    if result.took_s > MAX_TOOK_S:
+        world.broken("I16", f"{name} after {result.took_s:.1f} s")
     record = result.record
     if record is not None and not record.may_be_live and result.standing == "open":
         world.broken("I8", f"{name}: it cannot be live, it said, and it was ({record.state})")

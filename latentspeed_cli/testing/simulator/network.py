@@ -34,11 +34,14 @@ READ_LIES = {"status": "not_found", "open_orders": "incomplete_list", "fills": "
 class Watcher(Protocol):
     """Who looks at what passes by, to check it."""
 
-    def leaving(self, process: Process, request: Request, sent: Sent) -> None:
+    def asked(self, process: Process, request: Request) -> None:
         """A process hands a request to the network."""
 
-    def answered(self, process: Process, sent: Sent, reply: Reply, *, is_a_lie: bool) -> None:
-        """A reply is on its way to the process."""
+    def leaving(self, process: Process, request: Request, sent: Sent) -> None:
+        """A process hands a change to the network."""
+
+    def answered(self, process: Process, sent: Sent, *, is_a_lie: bool) -> None:
+        """A reply in order is on its way to the process."""
 
 
 class Venue:
@@ -213,6 +216,7 @@ class SimulatedHttp:
         process.check_alive()
         sent = network.venue.site.read(request)
         network.requests_total += 1
+        network.watcher.asked(process, request)
         if request.changes:
             network.watcher.leaving(process, request, sent)
             if faults.strikes("kill_before_send"):
@@ -283,9 +287,11 @@ class _Passage:
         if faults.strikes("failed_after"):
             return self._reply(site.failure(self._request))
         if faults.strikes("garbage"):
-            return self._reply(msgspec.structs.replace(reply, body=b"<html>" + reply.body[: len(reply.body) // 2]))
+            garbage = b"<html>" + reply.body[: len(reply.body) // 2]
+            return self._reply(msgspec.structs.replace(reply, body=garbage), is_a_lie=True)
         if faults.strikes("odd_shape"):
-            return self._reply(msgspec.structs.replace(reply, body=b'{"status":"perhaps","response":[null]}'))
+            odd = b'{"status":"perhaps","response":[null]}'
+            return self._reply(msgspec.structs.replace(reply, body=odd), is_a_lie=True)
         return self._reply(reply, is_a_lie=is_a_lie)
 
     def _reply(self, reply: Reply, *, is_a_lie: bool = False) -> None:
@@ -293,7 +299,8 @@ class _Passage:
         delay_s = network.latency_s()
         if network.faults.strikes("reply_late"):
             delay_s += network.between("late", 2.0, 30.0)
-        network.watcher.answered(self._process, self._sent, reply, is_a_lie=is_a_lie)
+        if reply.status in (0, 200):
+            network.watcher.answered(self._process, self._sent, is_a_lie=is_a_lie)
         network.loop.call_later(delay_s, self._deliver, reply)
 
     def _fail(self, error: LatentspeedError) -> None:

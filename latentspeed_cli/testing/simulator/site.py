@@ -82,12 +82,13 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
 class Site(ABC):
     """One venue. account: whose orders are simulated. sizes: by trading pair, small to large.
 
-    config_fields: what the connector's settings need, the sandbox's published key among it. troubles: of this venue
-    alone, by kind of fault.
+    key: the sandbox's published one, in hex. config_fields: what the connector's settings need, the key among it.
+    troubles: of this venue alone, by kind of fault.
     """
 
     name: str
     account: str
+    key: str
     sizes: Mapping[str, tuple[str, ...]]
     config_fields: Mapping[str, object]
     troubles: Mapping[str, Trouble] = {}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import defaultdict, deque
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ...core.events import Event, OrderEvent, OrderFilledEvent
-from ...core.flow import Reply, Request
+from ...core.flow import Request
 from ...core.in_flight_order import InFlightOrder, OrderIntent
 from ...core.order_state import PRECEDENCE
 from ...core.types import OrderState
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .process import Process
     from .world import World
 
+MAX_REQUESTS_A_SECOND = 60
 _RANK = {state: rank for rank, state in enumerate(PRECEDENCE)}  # the lower, the more final
 _json = msgspec.json.Encoder().encode
 # These promise that the run left nothing live (reliability.md, section 6).
@@ -81,6 +82,9 @@ class Watch:
         self.leaves: list[Leave] = []
         self.twins: dict[str, list[Planned]] = {}
         self.outputs: list[bytes] = []
+        self.secrets: set[str] = set()
+        self._books: dict[str, bool] = {}
+        self._recent: dict[str, deque[float]] = defaultdict(deque)
         self._best: dict[tuple[str, str], tuple[Decimal, int]] = {}
         self._fills_told: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._nonces: dict[int, str] = {}
@@ -98,8 +102,19 @@ class Watch:
 
     # The network's side
 
+    def asked(self, process: Process, request: Request) -> None:
+        """I17: no process asks faster than a venue would bear."""
+        now_s, recent = self._world.loop.time(), self._recent[process.name]
+        recent.append(now_s)
+        while recent[0] < now_s - 1.0:
+            recent.popleft()
+        if len(recent) > MAX_REQUESTS_A_SECOND:
+            self._world.broken("I17", f"{process.name} sends {len(recent)} requests within a second")
+            recent.clear()
+
     def leaving(self, process: Process, request: Request, sent: Sent) -> None:
         world = self._world
+        self.secrets.update(world.site.secrets(request))
         digest = hashlib.sha256(request.body).hexdigest()
         self.leaves.append(Leave(process=process.name, sent=sent, digest=digest))
         if not world.disk.holds(_mark(sent, digest)):
@@ -115,6 +130,8 @@ class Watch:
         world = self._world
         if process.stopped:
             world.broken("I22", f"{process.name} sends {sent.twin} after its signal")
+        if not self._books.get(process.name, True):
+            world.broken("I18", f"{process.name} prices {sent.twin} by a bad book")
         wanted = [one for one in self.twins.get(sent.twin or "", ()) if _fits(one.intent, sent)]
         if not wanted:
             world.broken("I13", f"an order leaves that nobody asked for: {sent}")
@@ -122,8 +139,10 @@ class Watch:
         # Of several orders that were asked for by one id, the first that leaves is the one that may leave.
         self.twins[sent.twin or ""] = wanted
 
-    def answered(self, process: Process, sent: Sent, reply: Reply, *, is_a_lie: bool) -> None:
-        pass
+    def answered(self, process: Process, sent: Sent, *, is_a_lie: bool) -> None:
+        """I18 wants to know whether a process has ever been shown a good book."""
+        if sent.kind == "book":
+            self._books[process.name] = self._books.get(process.name, False) or not is_a_lie
 
     # The product's side
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ...connector.perpetual import PerpetualDerivativeBase
+from ...connector.streams import Channel, Control, ControlKind
 from ...core.guards import Guards
+from ...core.reports import TradeUpdate
 from ...core.types import OrderState
 from ...errors import LatentspeedError
 from ...journal import Journal
@@ -108,6 +111,7 @@ class World:
         self.violations += check_equal(self)
         await self._as_process("ending", self._end_all)
         check_end(self)
+        await self._as_process("listener", self._listen)
         self.venue.stop()
 
     async def _as_process(self, name: str, work: object) -> None:
@@ -131,6 +135,19 @@ class World:
         for order in self._known(connector):
             if not order.is_done:
                 await connector.cancel(order)
+
+    async def _listen(self, connector: PerpetualDerivativeBase) -> None:
+        from .invariants import check_stream
+
+        streamed: list[str] = []
+        news = connector.stream((Channel.FILLS,), since_ns=BASE_NS)
+        async with asyncio.timeout(60), aclosing(news) as items:
+            async for item in items:
+                if isinstance(item, TradeUpdate):
+                    streamed.append(item.fill_id)
+                elif isinstance(item, Control) and item.kind is ControlKind.BACKFILLED:
+                    break
+        check_stream(self, streamed)
 
     def _known(self, connector: PerpetualDerivativeBase) -> list[InFlightOrder]:
         return list(connector.parts.journal.orders())[::-1]
