@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core.in_flight_order import InFlightOrder
+from ..core.reports import TURNED_AWAY, Report
 from ..core.types import OrderState
 from ..errors import (
     AlreadyFilled,
@@ -97,12 +98,13 @@ def _shortfall(order: InFlightOrder, target: WaitFor) -> LatentspeedError | None
 
 
 def _was_turned_away(order: InFlightOrder) -> bool:
-    """Whether the venue ended a post-only order itself: nobody of ours asked for it, and nothing was executed.
+    """Whether the venue took a post-only order and removed it when it came to match it: another way to refuse it.
 
-    Some venues refuse such an order at once, others accept it first.
+    Only the venue's word counts. One that rested may have been cancelled from elsewhere, and that is no refusal.
     """
-    is_ended = order.state is OrderState.CANCELLED and order.post_only
-    return is_ended and not order.facts.cancels and not order.executed_amount
+    facts = order.facts
+    was_removed = order.state is OrderState.CANCELLED and (Report.CANCELLED.value, TURNED_AWAY) in facts.reasons
+    return was_removed and not facts.cancels and not facts.executed
 
 
 _WORDS = {"ack": "executed", "open": "open", "filled": "filled", "done": "done"}

@@ -26,6 +26,10 @@ class Report(enum.Enum):
     NOTE = "note"  # descriptive only
 
 
+# The reason of a CANCELLED post-only order that the venue took first and removed when it came to match it.
+TURNED_AWAY = "post_only_would_cross"
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """Why a final state is believed.
 

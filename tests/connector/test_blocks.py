@@ -16,7 +16,7 @@ from latentspeed_cli.connector.venue import FenceVerdict
 from latentspeed_cli.core.drafts import CountedNonces
 from latentspeed_cli.core.flow import Flow
 from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
-from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report
+from latentspeed_cli.core.reports import TURNED_AWAY, Evidence, OrderUpdate, Report
 from latentspeed_cli.core.types import OrderState
 from latentspeed_cli.errors import (
     AttemptRefused,
@@ -41,6 +41,7 @@ class Chain:
         self.reads = 0
         self.answers: deque[Exception | Callable[[], Exception]] = deque()
         self.shown: dict[str, Report] = {}  # by client order id: what the venue says once it shows an order
+        self.why: str | None = None  # it ended, if the venue says
         self.vanishes = False
         self.sequence = 7
 
@@ -110,7 +111,7 @@ class BlockConnector(TinyConnector):
             ts_ns=self.chain.height,
             client_order_id=order.client_order_id,
             exchange_order_id=order.exchange_order_id,
-            reason="a node has it" if report is Report.NOTE else None,
+            reason="a node has it" if report is Report.NOTE else self.chain.why,
             evidence=Evidence(kind="block_limit_passed", ts_ns=1, detail="block") if final else None,
         )
 
@@ -370,10 +371,24 @@ async def test_a_cancel_that_shows_no_effect_in_time_is_unknown(rig: Rig, chain:
 
 async def test_a_post_only_order_that_the_venue_takes_off_again_was_refused(rig: Rig, chain: Chain) -> None:
     chain.shown["a"] = Report.CANCELLED
+    chain.why = TURNED_AWAY
     async with run(rig, chain) as connector:
         outcome = await place(connector, intent=limit(post_only=True))
+        replay = await connector.place_order(limit(post_only=True), client_order_id="a")
     assert (outcome.outcome, outcome.order.state) == ("rejected", OrderState.CANCELLED)
     assert isinstance(outcome.error, OrderRejected)
+    assert isinstance(replay.error, OrderRejected)
+
+
+async def test_a_post_only_order_that_rested_and_was_cancelled_elsewhere_was_not_refused(
+    rig: Rig, chain: Chain
+) -> None:
+    chain.shown["a"] = Report.ACCEPTED
+    async with run(rig, chain) as connector:
+        await place(connector, intent=limit(post_only=True))
+        chain.shown["a"] = Report.CANCELLED
+        replay = await connector.place_order(limit(post_only=True), client_order_id="a")
+    assert (replay.replayed, replay.error, replay.order.state) == (True, None, OrderState.CANCELLED)
 
 
 async def test_an_order_of_ours_that_we_cancelled_was_not_refused(rig: Rig, chain: Chain) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from latentspeed_cli.core.account import AccountState, Balance, Position
 from latentspeed_cli.core.decimals import EXACT, ZERO
 from latentspeed_cli.core.market_data import Candle, MarketContext, PriceLevel, PublicTrade
-from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report, TradeUpdate
+from latentspeed_cli.core.reports import TURNED_AWAY, Evidence, OrderUpdate, Report, TradeUpdate
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.core.types import Liquidity, TradeType
 from latentspeed_cli.errors import ProtocolError
@@ -57,6 +57,7 @@ _INTERVALS = {resolution: (interval, length_ms) for interval, (resolution, lengt
 REASON_PREFIX = "ORDER_REMOVAL_REASON_"
 _EXPIRED = frozenset({"expired", "indexer_expired"})
 _IMMEDIATE = frozenset({"immediate_or_cancel_would_rest_on_book", "fok_order_could_not_be_fully_fulled"})
+CROSSES = "post_only_would_cross_maker_order"
 _NOT_AN_END = frozenset({"replaced", "fully_filled"})
 # A note of this text: the gossip of one node says that the order ends. Fills may follow.
 ENDING = "ending"
@@ -142,6 +143,8 @@ def _removed(row: OrderRow) -> tuple[Report, str | None]:
     if cause == "internal_error":
         was_accepted = row.created_at_height is not None or bool(optional(row.total_filled))
         return (Report.CANCELLED if was_accepted else Report.FAILED), cause
+    if cause == CROSSES or (cause is None and _was_turned_away(row)):
+        return Report.CANCELLED, TURNED_AWAY
     if cause is not None:
         return Report.CANCELLED, cause
     # Answers of the REST API give no reason. A short-term order is CANCELED there when its last block has passed, and
@@ -149,6 +152,16 @@ def _removed(row: OrderRow) -> tuple[Report, str | None]:
     if is_short_term(row) or _is_past(row.good_til_block_time, row.updated_at):
         return Report.EXPIRED, "expired"
     return Report.CANCELLED, "canceled"
+
+
+def _was_turned_away(row: OrderRow) -> bool:
+    """A stateful order is first matched in the block after its own, and one that must not take is removed there.
+
+    Nobody who had seen it rest could cancel it so soon.
+    """
+    if not row.post_only or is_short_term(row) or row.created_at_height is None or row.updated_at_height is None:
+        return False
+    return count(row.updated_at_height) == count(row.created_at_height) + 1 and not optional(row.total_filled)
 
 
 def _is_past(limit: str | None, updated: str | None) -> bool:

@@ -16,10 +16,11 @@ from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
 
 from . import decode
 from .config import DydxV4Config, account_of
+from .markets import DydxV4Market
 from .payloads import AssetPosition, OrderRow, PerpetualPosition, SubaccountNews
 from .streams import FrameSource, heights, subscription
 from .web_utils import DydxV4WebUtils
-from .wire import count, each, shape
+from .wire import count, each, optional, shape
 
 SUBACCOUNTS = "v4_subaccounts"
 _CHANNELS = (Channel.ORDERS, Channel.FILLS, Channel.POSITIONS, Channel.BALANCES)
@@ -33,8 +34,8 @@ class DydxV4UserStreamDataSource(FrameSource):
     """One subaccount to a connection.
 
     An immediate order that met nobody, and a short-term order that was cancelled, get no last message: once the blocks
-    in which they could have been filled are over, this source says so itself. One that is post-only is called accepted
-    only after the next block, because the node that refuses it lets the indexer believe for a moment that it rests.
+    in which they could have been filled are over, this source says so itself. One that may be refused although the
+    indexer believes for a moment that it rests is called accepted only when that moment is over.
     """
 
     def __init__(self, config: DydxV4Config, symbols: SymbolMap) -> None:
@@ -50,7 +51,7 @@ class DydxV4UserStreamDataSource(FrameSource):
         self._symbols = symbols
         self._wanted: frozenset[Channel] = frozenset()
         self._ending: dict[str, OrderRow] = {}
-        self._doubtful: dict[str, OrderUpdate] = {}
+        self._doubtful: dict[str, tuple[int, OrderUpdate]] = {}  # from which height on it is true
 
     def subscriptions(self, channels: Sequence[Channel], trading_pairs: Sequence[str]) -> Sequence[Subscription]:
         """The venue streams the whole subaccount on one channel; trading_pairs only have to exist."""
@@ -83,7 +84,8 @@ class DydxV4UserStreamDataSource(FrameSource):
     ) -> Iterator[object]:
         said = self._mine(channel, name, contents)
         height = None if said.block_height is None else count(said.block_height)
-        yield from each(said.orders, partial(self._listed, received_ns, height))
+        listed = each(said.orders, partial(self._listed, received_ns, height))
+        yield from (update for update in listed if update is not None)
         if said.subaccount is not None:
             if Channel.POSITIONS in self._wanted:
                 rows = said.subaccount.open_perpetual_positions.values()
@@ -144,7 +146,7 @@ class DydxV4UserStreamDataSource(FrameSource):
 
     # Orders
 
-    def _listed(self, received_ns: int, height: int | None, raw: msgspec.Raw) -> OrderUpdate:
+    def _listed(self, received_ns: int, height: int | None, raw: msgspec.Raw) -> OrderUpdate | None:
         """An order of the snapshot. Those that one node called cancelled stay listed long after they are over."""
         row: OrderRow = shape(raw, OrderRow)
         limit = _last_block(row)
@@ -152,18 +154,41 @@ class DydxV4UserStreamDataSource(FrameSource):
             ts_ns = decode.order_update(row, self._symbols, received_ns).ts_ns
             over = decode.order_over(row, self._symbols, ts_ns, height=height)
             return msgspec.structs.replace(over, side=None, amount=None, price=None)  # old news takes nothing up
-        return self._noted(row, received_ns)
+        update = self._noted(row, received_ns)
+        sure_from = self._sure_from(row)
+        if height is not None and sure_from is not None and height < sure_from:
+            self._doubtful[row.id] = sure_from, update
+            return None
+        return update
 
     def _orders(self, received_ns: int, raw: msgspec.Raw) -> tuple[OrderUpdate, ...]:
         """What one row says, and what was held back about its order until this showed that it was so."""
         row: OrderRow = shape(raw, OrderRow)
         update = self._noted(row, received_ns)
         held = self._doubtful.pop(row.id, None)
-        is_doubtful = row.status == "BEST_EFFORT_OPENED" and row.post_only and decode.is_short_term(row)
-        if is_doubtful and len(self._doubtful) < MAX_DOUBTFUL:
-            self._doubtful[row.id] = update
+        sure_from = self._sure_from(row)
+        if sure_from is not None and len(self._doubtful) < MAX_DOUBTFUL:
+            self._doubtful[row.id] = sure_from, update
             return ()
-        return (update,) if held is None or _was_refused(row) else (held, update)
+        return (update,) if held is None or _was_refused(row) else (held[1], update)
+
+    def _sure_from(self, row: OrderRow) -> int | None:
+        """The height from which on it is true that an order rests, of which this is said too early; else None.
+
+        A node that refuses a short-term order lets the indexer show it all the same, and the removal follows at once. A
+        stateful one that must not take is in its block, and removed when it is first matched, in the next.
+        """
+        if row.status == "BEST_EFFORT_OPENED" and decode.is_short_term(row):
+            return 0 if row.post_only or self._is_isolated(row) else None
+        is_new = row.created_at_height is not None and not optional(row.total_filled)
+        if row.status == "OPEN" and row.post_only and is_new and not decode.is_short_term(row):
+            return count(row.created_at_height or 0) + GRACE_BLOCKS
+        return None
+
+    def _is_isolated(self, row: OrderRow) -> bool:
+        """Whether the market's positions must be alone in a subaccount: a node refuses orders that would break that."""
+        market = self._symbols.by_symbol(row.ticker or "")
+        return isinstance(market, DydxV4Market) and market.is_isolated
 
     def _noted(self, row: OrderRow, received_ns: int) -> OrderUpdate:
         """What a row says; what it leaves open is kept until its last block is over, or the chain says how it ended.
@@ -180,8 +205,9 @@ class DydxV4UserStreamDataSource(FrameSource):
         return update
 
     def block(self, height: int, received_ns: int) -> Iterator[OrderUpdate]:
-        doubtful, self._doubtful = self._doubtful, {}
-        yield from doubtful.values()
+        sure = [name for name, (sure_from, _) in self._doubtful.items() if height >= sure_from]
+        for name in sure:
+            yield self._doubtful.pop(name)[1]
         over = [row for row in self._ending.values() if height >= (_last_block(row) or height) + GRACE_BLOCKS]
         for row in over:
             del self._ending[row.id]
@@ -197,4 +223,4 @@ def _last_block(row: OrderRow) -> int | None:
 
 def _was_refused(row: OrderRow) -> bool:
     """It never was in the book; the reply to its placement says so."""
-    return decode.cause_of(row) in ("post_only_would_cross_maker_order", "violates_isolated_subaccount_constraints")
+    return decode.cause_of(row) in (decode.CROSSES, "violates_isolated_subaccount_constraints")

@@ -55,6 +55,11 @@ TABLE: list[tuple[dict[str, Any], Report, str | None]] = [
     ({"status": "CANCELED", "removalReason": reason("UNDERCOLLATERALIZED")}, R.CANCELLED, "undercollateralized"),
     ({"status": "CANCELED", "removalReason": reason("SELF_TRADE_ERROR")}, R.CANCELLED, "self_trade_error"),
     ({"status": "CANCELED", "removalReason": reason("REDUCE_ONLY_RESIZE")}, R.CANCELLED, "reduce_only_resize"),
+    (
+        {"status": "CANCELED", "removalReason": reason("POST_ONLY_WOULD_CROSS_MAKER_ORDER")},
+        R.CANCELLED,
+        "post_only_would_cross",
+    ),
     ({"status": "CANCELED", "removalReason": reason("EQUITY_TIER")}, R.CANCELLED, "equity_tier"),
     ({"status": "CANCELED", "removalReason": reason("FINAL_SETTLEMENT")}, R.CANCELLED, "final_settlement"),
     ({"status": "CANCELED", "removalReason": reason("SOMETHING_NEW")}, R.CANCELLED, "something_new"),
@@ -95,6 +100,24 @@ def test_an_immediate_order_that_would_rest_has_expired() -> None:
 )
 def test_a_long_term_order_without_a_reason_is_judged_by_its_time(updated: str, report: Report) -> None:
     assert told(status="CANCELED", updatedAt=updated, **LONG_TERM).report is report
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, "post_only_would_cross"),
+        ({"updatedAtHeight": "992"}, "canceled"),
+        ({"updatedAtHeight": "990"}, "canceled"),
+        ({"postOnly": False}, "canceled"),
+        ({"totalFilled": "0.001"}, "canceled"),
+        ({"createdAtHeight": ...}, "canceled"),
+    ],
+)
+def test_what_must_not_take_was_turned_away_in_the_block_after_its_own(changes: dict[str, Any], why: str) -> None:
+    """Answers of the REST API give no reason."""
+    row = {"postOnly": True, "createdAtHeight": "990", "updatedAtHeight": "991", "totalFilled": "0", **LONG_TERM}
+    update = told(**{"status": "CANCELED", "updatedAt": "2025-07-01T00:00:00.000Z", **row, **changes})
+    assert (update.report, update.reason) == (R.CANCELLED, why)
 
 
 def test_a_removal_that_carries_little_more_than_ids() -> None:

@@ -558,6 +558,48 @@ def test_a_post_only_order_rests_once_a_block_has_passed_or_more_is_said() -> No
     assert reports(news(line, cancelled)) == [(Report.ACCEPTED, None), (Report.NOTE, "ending")]
 
 
+STATEFUL = {"orderFlags": "64", "goodTilBlock": ..., "goodTilBlockTime": "2030-01-01T00:00:00.000Z"}
+
+
+def test_a_stateful_post_only_order_rests_once_it_was_matched() -> None:
+    line = private_line()
+    resting = post_only(status="OPEN", totalFilled="0", createdAtHeight="900", **STATEFUL)
+    assert news(line, resting) == []
+    assert line.block(900) == line.block(901) == []
+    assert reports(line.block(902)) == [(Report.ACCEPTED, None)]
+    assert news(line, resting) == []
+    reason = "ORDER_REMOVAL_REASON_POST_ONLY_WOULD_CROSS_MAKER_ORDER"
+    removed = {**resting, "status": "CANCELED", "removalReason": reason}
+    assert reports(news(line, removed)) == [(Report.CANCELLED, "post_only_would_cross")]
+    filled = {**resting, "totalFilled": "0.001"}
+    assert reports(news(line, filled)) == [(Report.ACCEPTED, None)]
+
+
+def test_a_stateful_post_only_order_of_the_snapshot_may_be_new() -> None:
+    source = private()
+    source.subscriptions((Channel.ORDERS,), [])
+    line = Line(source)
+    line.say("connected")
+    rows = [
+        post_only(status="OPEN", totalFilled="0", createdAtHeight=created, id=f"{created}{ORDER_ID[3:]}", **STATEFUL)
+        for created in ("900", "898")
+    ]
+    found = line.say("subscribed", channel="v4_subaccounts", id=NAME, contents={"orders": rows, "blockHeight": "900"})
+    assert [item.exchange_order_id for item in found if isinstance(item, OrderUpdate)] == [f"898{ORDER_ID[3:]}"]
+    assert reports(line.block(902)) == [(Report.ACCEPTED, None)]
+
+
+def test_an_order_that_would_break_an_isolated_position_was_never_accepted() -> None:
+    line = private_line()
+    opened = order_row(status="BEST_EFFORT_OPENED", totalFilled=..., ticker="APE-USD")
+    reason = "ORDER_REMOVAL_REASON_VIOLATES_ISOLATED_SUBACCOUNT_CONSTRAINTS"
+    assert news(line, opened) == []
+    assert reports(news(line, {**opened, "status": "BEST_EFFORT_CANCELED", "removalReason": reason})) == [
+        (Report.NOTE, "ending")
+    ]
+    assert line.block(1002) == []
+
+
 def test_what_is_not_asked_for_is_not_told() -> None:
     position = {"market": "ETH-USD", "status": "OPEN", "side": "LONG", "size": "1", "entryPrice": "3000"}
     asset = {"symbol": "USDC", "side": "SHORT", "size": "5", "assetId": "0", "subaccountNumber": 0}
