@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
-from ..clock import NS_PER_S
+from ..clock import NS_PER_MS, NS_PER_S
 from ..core.in_flight_order import InFlightOrder
 from ..core.reports import Report
 from ..core.types import OrderState
@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 
 # The venue's clock may be this far from ours, and fills are asked for from that much earlier.
 OVERLAP_NS = 10 * NS_PER_S
+# Fills that are still missing after a while may be older than the order, by a clock that was wrong and is right now.
+WIDE_OVERLAP_NS, MISSING_AFTER_NS = 3600 * NS_PER_S, 60 * NS_PER_S
+# So long after its expiry an order that nobody knows of was never accepted.
+EXPIRY_MARGIN_NS = 60 * NS_PER_S
 FILL_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 # How long after a nonce turned out to be used the order is looked for again.
 USED_NONCE_LOOKS_S = (1.0, 2.0, 4.0)
@@ -75,8 +79,10 @@ class Reconciler:
 
     async def read_fills(self, order: InFlightOrder) -> InFlightOrder:
         """Read the account's fills since the order was made; those of other known orders are news as well."""
-        ledger = self._ledger
-        fills = await self._reader.fills(max(order.created_ts_ns - OVERLAP_NS, 0))
+        ledger, age_ns = self._ledger, self._parts.clock.now_ns() - order.created_ts_ns
+        is_missing = not order.fills_complete and abs(age_ns) > MISSING_AFTER_NS
+        overlap_ns = WIDE_OVERLAP_NS if is_missing else OVERLAP_NS
+        fills = await self._reader.fills(max(order.created_ts_ns - overlap_ns, 0))
         ledger.record([fill for fill in fills if ledger.match(fill) is not None])
         return ledger.tracker[order.client_order_id]
 
@@ -152,16 +158,22 @@ class Reconciler:
 
     async def look(self, order: InFlightOrder) -> InFlightOrder:
         """Look for an order everywhere: the journal (another process may know), status, open orders, fills."""
+        return (await self._look(order))[0]
+
+    async def _look(self, order: InFlightOrder) -> tuple[InFlightOrder, bool]:
+        """The same, and whether the venue answered every question that was asked."""
         order = self._ledger.reload(order.client_order_id) or order
+        all_answered = True
         for what, read in (
             ("order status", self._read_status),
             ("open orders", self._read_open_orders),
             ("fills", self.read_fills),
         ):
             if not is_undecided(order):
-                return order
-            order = await self._try(what, partial(read, order)) or order
-        return order
+                break
+            found = await self._try(what, partial(read, order))
+            order, all_answered = found or order, all_answered and found is not None
+        return order, all_answered
 
     async def _settle_by_fence(self, order: InFlightOrder) -> InFlightOrder:
         """Decide an order by its nonce. Where time alone tells, this takes that time: the caller bounds it."""
@@ -178,15 +190,35 @@ class Reconciler:
             order = await self.look(order)
             if is_undecided(order):
                 order = self._ledger.fail(order, verdict.evidence, verdict.detail, kind="proof")
-        elif verdict.used:
-            waited_s = 0.0
-            for at_s in USED_NONCE_LOOKS_S:
-                await asyncio.sleep(at_s - waited_s)
-                waited_s = at_s
-                order = await self.look(order)
-                if not is_undecided(order):
-                    break
+        elif verdict.used or verdict.is_there:
+            order = await self._look_for_used(order, verdict)
         return order
+
+    async def _look_for_used(self, order: InFlightOrder, verdict: FenceVerdict) -> InFlightOrder:
+        """Look for an order whose nonce was consumed, by itself or by a fence of ours whose reply was lost.
+
+        Silence proves nothing about an order that may be new. But when it could no longer be accepted long ago, and
+        the venue answers every question about it several times and knows nothing of it, then it never landed.
+        """
+        waited_s, all_answered = 0.0, True
+        for at_s in USED_NONCE_LOOKS_S:
+            await asyncio.sleep(at_s - waited_s)
+            waited_s = at_s
+            order, answered = await self._look(order)
+            all_answered = all_answered and answered
+            if not is_undecided(order):
+                return order
+        if verdict.used and all_answered and await self._is_long_over(order):
+            detail = f"{verdict.detail}; it could not be accepted since its expiry, and nobody knows of it"
+            order = self._ledger.fail(order, verdict.evidence, detail, kind="proof")
+        return order
+
+    async def _is_long_over(self, order: InFlightOrder) -> bool:
+        """Whether the time until which it could be accepted is well past, by the venue's own clock."""
+        if order.expires_after_ms is None:
+            return False
+        book = await self._try("book", partial(self._reader.book, order.trading_pair))
+        return book is not None and book.ts_ns - order.expires_after_ms * NS_PER_MS > EXPIRY_MARGIN_NS
 
     async def _fence(self, order: InFlightOrder) -> FenceVerdict | None:
         """Try to use up the order's nonce, a few times. None when nothing was learnt.
@@ -199,7 +231,7 @@ class Reconciler:
         for wait_s in FENCE_WAITS_S:
             await asyncio.sleep(wait_s)
             verdict = await self._try("fence", lambda: drive(self._parts.http, self._flows.fence_flow(order)))
-            if verdict is not None and (verdict.burned or verdict.used or verdict.is_pending):
+            if verdict is not None and (verdict.burned or verdict.used or verdict.is_there or verdict.is_pending):
                 return verdict
         return None
 

@@ -32,13 +32,15 @@ class FenceVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt to burn an order's nonce showed.
 
     burned: the order of that nonce can never land any more. used: the nonce was consumed by something, perhaps by the
-    order itself. is_pending: time alone will tell, as when a block has to pass. None of them: nothing was learnt.
-    evidence: the kind of proof that `burned` is, see core/reports.py.
+    order itself, perhaps by a fence whose reply was lost. is_there: the venue has the order. is_pending: time alone
+    will tell, as when a block has to pass. None of them: nothing was learnt. evidence: the kind of proof that `burned`
+    is, see core/reports.py.
     """
 
     burned: bool
     used: bool
     detail: str
+    is_there: bool = False
     is_pending: bool = False
     evidence: str = "nonce_burned"
 

@@ -81,7 +81,7 @@ def _check_honest(order: InFlightOrder, error: LatentspeedError | None) -> None:
 
 def _check(order: InFlightOrder, truth: TinyOrder | None, used_nonces: set[int]) -> None:
     if truth is None and is_undecided(order):
-        # An expired order, or our own noop whose reply was lost, used its nonce: silence is no proof, so it stays so.
+        # An expired order, or our own noop whose reply was lost, used its nonce: silence is no proof so soon after.
         assert order.nonce in used_nonces
         return
     if truth is None:

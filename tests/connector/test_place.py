@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from latentspeed_cli.clock import NS_PER_S
 from latentspeed_cli.connector.listeners import ConnectorErrorEvent
+from latentspeed_cli.connector.placer import EXPIRES_AFTER_S
 from latentspeed_cli.core.events import (
     Event,
     OrderCompletedEvent,
@@ -269,6 +271,37 @@ async def test_an_order_the_venue_denies_stays_unknown(rig: Rig) -> None:
         rig.venue.hidden.clear()
         found = await connector.resolve(outcome.order)
     assert found.state is OrderState.OPEN
+
+
+async def test_a_lost_order_whose_fence_lost_its_reply_failed_once_nothing_can_be_accepted(rig: Rig) -> None:
+    rig.http.faults["place"].append(Fault.LOST_BEFORE)
+    rig.http.faults["fence"].append(Fault.LOST_AFTER)
+    async with rig.connector() as connector:
+        outcome = await connector.place_order(limit(), client_order_id="a")
+        assert outcome.order.state is OrderState.PENDING_SUBMIT, "its own noop or the order used the nonce"
+        rig.clock.advance(EXPIRES_AFTER_S + 30)
+        assert (await connector.resolve(outcome.order)).state is OrderState.PENDING_SUBMIT
+        rig.clock.advance(60)
+        rig.http.faults["fills"].extend([Fault.REFUSED] * 3)
+        assert (await connector.resolve(outcome.order)).state is OrderState.PENDING_SUBMIT, "not all was answered"
+        settled = await connector.resolve(outcome.order)
+        assert (settled.state, [item.kind for item in settled.evidence]) == (OrderState.FAILED, ["nonce_burned"])
+        again = await connector.place_order(limit(), client_order_id="a")
+    assert (again.order.state, again.order.attempt) == (OrderState.OPEN, 2)
+
+
+async def test_fills_from_before_a_wrong_clock_are_found(rig: Rig) -> None:
+    def step(kind: str, body: object) -> None:
+        if kind == "place":
+            rig.venue.clock_offset_ns = -20 * NS_PER_S
+
+    rig.http.seen = step
+    async with rig.connector() as connector:
+        order = (await connector.place_order(market())).order
+        assert (order.state, order.fills_complete) == (OrderState.FILLED, False)
+        rig.clock.advance(61)
+        order = await connector.resolve(order)
+    assert (order.fills_complete, order.executed_amount) == (True, order.amount)
 
 
 async def test_an_unreachable_venue_leaves_it_unknown(rig: Rig) -> None:

@@ -152,11 +152,11 @@ class DydxV4Perpetual(DydxV4Terms, PerpetualDerivativeBase):
         if body is not None:
             found = tx.get_tx_response(body)
             if not found.code:
-                return FenceVerdict(burned=False, used=True, detail=f"block {found.height} holds transaction {name}")
+                return _there(f"block {found.height} holds transaction {name}")
             detail = f"block {found.height} refused transaction {name}: {refusals.words(found)}"
-            return FenceVerdict(burned=True, used=True, detail=detail)
+            return FenceVerdict(burned=True, used=False, detail=detail)
         if (yield from self._in_state(order)):
-            return FenceVerdict(burned=False, used=True, detail="the chain's state holds the order")
+            return _there("the chain's state holds the order")
         is_late = order.timeout_height is not None and height > order.timeout_height
         return FenceVerdict(
             burned=True,
@@ -292,6 +292,10 @@ def _noted(order: InFlightOrder, ts_ns: int, reason: str) -> OrderUpdate:
         exchange_order_id=order.exchange_order_id,
         reason=reason,
     )
+
+
+def _there(detail: str) -> FenceVerdict:
+    return FenceVerdict(burned=False, used=False, is_there=True, detail=detail)
 
 
 def _pending(detail: str) -> FenceVerdict:
