@@ -63,8 +63,8 @@ class ChainState:
         return self.account is not None and self.block is not None and 0 <= now_ns - self.read_ns < MAX_AGE_NS
 
     def learn(self, *, account: Account, block: Block, now_ns: int) -> None:
-        if self.account is not None and account.sequence > self.account.sequence:
-            self.expected = None  # the account has moved on since a refusal named a number
+        if self.expected is not None:  # the account may have moved on since a refusal named the number
+            self.expected = max(self.expected, account.sequence)
         self.account = account
         if self.block is None or block.height >= self.block.height:
             self.block = block

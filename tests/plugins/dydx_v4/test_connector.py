@@ -5,6 +5,7 @@ The venue checks signatures and rules with code of its own. Its time passes with
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -70,6 +71,10 @@ class Way:
             raise ReplyLost("reset")
         if fault == "exhausted":
             return Reply(status=8, body=b"too many", headers={}, received_ns=self.venue.now_ns)
+        if fault == "late":  # the next one overtakes it
+            place = len(self.broadcasts)
+            while len(self.broadcasts) == place:
+                await asyncio.sleep(0)
         reply = self.venue.send(request)
         if fault == "lost after":
             raise ReplyLost("reset")
@@ -545,6 +550,29 @@ async def test_a_sequence_that_was_used_up_by_a_refusal_is_handed_out_again(run:
         outcome = await place(connector, limit(), "b")
     assert outcome.error is None
     assert [sequence for sequence, _ in way.sent()] == [0, 1, 0]
+
+
+async def test_sequences_of_two_processes_that_overtake_each_other_heal(run: Runs, way: Way) -> None:
+    async with run(nonces="sequence") as one, run(nonces="sequence") as two:
+        assert (await place(one, limit(), "first")).error is None
+        way.faults.append("late")
+        late, overtaking = await asyncio.gather(place(one, limit(), "late"), place(two, limit(), "overtaking"))
+        assert (late.order.state, late.order.attempt) == (OrderState.OPEN, 1)
+        assert (overtaking.error, overtaking.order.state, overtaking.order.attempt) == (None, OrderState.OPEN, 2)
+        assert (await place(one, limit(), "next")).error is None
+        assert len(await two.open_orders()) == 4
+    assert [sequence for sequence, _ in way.sent()] == [0, 1, 2, 2, 3]
+
+
+async def test_many_orders_of_two_processes_take_each_sequence_once(run: Runs, way: Way) -> None:
+    async with run(nonces="sequence") as one, run(nonces="sequence") as two:
+        placing = [
+            place(run_, limit(), f"{name}{number}") for number in range(4) for name, run_ in (("a", one), ("b", two))
+        ]
+        outcomes = await asyncio.gather(*placing)
+        assert {outcome.error for outcome in outcomes} == {None}
+        assert len(await one.open_orders()) == 8
+    assert sorted(sequence for sequence, _ in way.sent()) == list(range(8))
 
 
 # Cancelling
