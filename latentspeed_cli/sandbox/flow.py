@@ -81,13 +81,29 @@ class Touch(msgspec.Struct, frozen=True):
 _OCTAVES = tuple(NS_PER_S // 4 * 4**k for k in range(13))
 
 
+_MEMORY = 20_000
+
+
+@lru_cache(maxsize=256)
+def _points_of(seed: int) -> dict[int, int]:
+    """Lattice points of the noise, by index and octave. Models of one seed share them: they are what they are."""
+    return {}
+
+
+@lru_cache(maxsize=256)
+def _mids_of(seed: int, base_price: int, volatility_ppm: int) -> dict[int, int]:
+    """The price by elapsed nanoseconds, shared likewise."""
+    return {}
+
+
 class Flow:
     """One market's path, trades and quotes."""
 
     def __init__(self, seed: int, market: MarketFlow) -> None:
         self.market = market
         self.seed = seed_of(seed, market.symbol)
-        self._points: dict[int, int] = {}  # lattice points of the noise, by index and octave
+        self._points = _points_of(self.seed)
+        self._mids = _mids_of(self.seed, market.base_price, market.volatility_ppm)
         self._levels: dict[int, tuple[int, tuple[int, int]]] = {}  # a level's size and the step at which it changes
         # A random walk's deviation grows with the square root of time; so does each octave's amplitude. The shortest
         # ones are damped: a touch that stands still now and then lets orders at it fill bit by bit.
@@ -103,7 +119,7 @@ class Flow:
         key = index * 16 + octave
         value = self._points.get(key)
         if value is None:
-            if len(self._points) > 20_000:
+            if len(self._points) > _MEMORY:
                 self._points.clear()
             value = self._points[key] = mix(self.seed, octave, index) % (2 * _ONE) - _ONE
         return value
@@ -121,13 +137,19 @@ class Flow:
 
     def mid(self, elapsed_ns: int) -> int:
         """The price after elapsed_ns (negative: before the start)."""
+        known = self._mids.get(elapsed_ns)
+        if known is not None:
+            return known
         x = self._noise(elapsed_ns) - self._origin
         one = 10**9
         # exp(x) by its series: x stays well inside one, and integers give the same on every machine.
         x2 = x * x // one
         x3 = x2 * x // one
         factor = one + x + x2 // 2 + x3 // 6 + x3 * x // one // 24
-        return max(self.market.base_price * factor // one, 1)
+        if len(self._mids) > _MEMORY:
+            self._mids.clear()
+        self._mids[elapsed_ns] = mid = max(self.market.base_price * factor // one, 1)
+        return mid
 
     # ---- steps -----------------------------------------------------------------------------------
 
