@@ -10,7 +10,7 @@ import msgspec
 
 from latentspeed_cli.connector.streams import Channel, SnapshotEnd, Subscription
 from latentspeed_cli.core.account import Balance, Position
-from latentspeed_cli.core.reports import OrderUpdate
+from latentspeed_cli.core.reports import OrderUpdate, TradeUpdate
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
 
@@ -121,7 +121,7 @@ class DydxV4UserStreamDataSource(FrameSource):
         """Fills first: an order's last state is told with them. One bad row hides no other."""
         first: ProtocolError | None = None
         kinds: list[Iterator[object]] = [
-            decode.trade_updates(said.fills, self._symbols, received_ns),
+            self._filled(decode.trade_updates(said.fills, self._symbols, received_ns)),
             chain.from_iterable(each(said.orders, partial(self._orders, received_ns))),
         ]
         if Channel.POSITIONS in self._wanted:
@@ -135,6 +135,14 @@ class DydxV4UserStreamDataSource(FrameSource):
                 first = first or error
         if first is not None:
             raise first
+
+    def _filled(self, fills: Iterator[TradeUpdate]) -> Iterator[object]:
+        """Fills, each after what was held back about its order: who was filled did rest."""
+        for fill in fills:
+            held = self._doubtful.pop(fill.exchange_order_id, None)
+            if held is not None:
+                yield held[1]
+            yield fill
 
     def _position(self, raw: msgspec.Raw) -> Position:
         return decode.position(shape(raw, PerpetualPosition), self._symbols)

@@ -575,6 +575,15 @@ def test_a_stateful_post_only_order_rests_once_it_was_matched() -> None:
     assert reports(news(line, filled)) == [(Report.ACCEPTED, None)]
 
 
+def test_a_fill_shows_that_a_post_only_order_rested() -> None:
+    line = private_line()
+    resting = post_only(status="OPEN", totalFilled="0", createdAtHeight="900", **STATEFUL)
+    assert news(line, resting) == []
+    told = news(line, {**resting, "totalFilled": "0.001"}, fills=[fill_row()])
+    assert [type(item) for item in told] == [OrderUpdate, TradeUpdate, OrderUpdate]
+    assert line.block(902) == []
+
+
 def test_a_stateful_post_only_order_of_the_snapshot_may_be_new() -> None:
     source = private()
     source.subscriptions((Channel.ORDERS,), [])
