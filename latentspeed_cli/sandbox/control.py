@@ -27,19 +27,21 @@ import hmac
 import os
 import signal
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import msgspec
 from aiohttp import web
 
 from ..errors import LatentspeedError
 from .faults import Fault, FrameFaultKind, HandshakeFaultKind, RequestFaultKind
-
-if TYPE_CHECKING:
-    from .shell import Shell, Venue
+from .shell import Shell, Venue
 
 OWN_NAME = "sandbox"
 _FAULTS = (*get_args(RequestFaultKind), *get_args(FrameFaultKind), *get_args(HandshakeFaultKind))
+# What the shell does itself. A venue's own command of the same name would never be reached.
+SHELL_COMMANDS = frozenset(
+    (*_FAULTS, "clear", "pending", "connections", "disconnect", "mute", "inject", "advance", "kill")
+)
 
 
 class Advance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,12 +58,12 @@ class Inject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Control:
-    """Answers control requests of one shell."""
+    """Answers control requests of one shell. on_keep: called when the sandbox is told not to end by idleness."""
 
-    def __init__(self, shell: Shell, token: str) -> None:
+    def __init__(self, shell: Shell, token: str, on_keep: Callable[[], None]) -> None:
         self._shell = shell
         self._token = token
-        self.on_keep: Callable[[], None] = lambda: None
+        self._on_keep = on_keep
 
     async def handle(self, path: str, request: web.BaseRequest) -> web.Response:
         """path: what follows "/control/"."""
@@ -87,7 +89,7 @@ class Control:
     def _own(self, command: str) -> object:
         if command == "keep":
             self._shell.idle_s = None
-            self.on_keep()
+            self._on_keep()
         elif command == "stop":
             self._shell.stop()
         else:
@@ -95,6 +97,8 @@ class Control:
         return None
 
     def _command(self, venue: Venue, command: str, arguments: Mapping[str, Any]) -> object:
+        if command not in SHELL_COMMANDS:
+            return venue.model.control(command, arguments, self._shell.now_ns())
         if command in _FAULTS:
             venue.faults.add(command, msgspec.convert(arguments, Fault))
         elif command == "clear":
@@ -120,8 +124,6 @@ class Control:
             self._shell.advance(msgspec.convert(arguments, Advance).seconds)
         elif command == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        else:
-            return venue.model.control(command, arguments, self._shell.now_ns())
         return None
 
 

@@ -13,6 +13,7 @@ import msgspec
 from ..clock import SystemClock
 from ..entropy import SystemEntropy
 from ..errors import PluginError
+from .control import Control
 from .home import Home, Lock, Options, Running, SandboxInfo
 from .identity import identify, remember
 from .model import Scenario, VenueModel
@@ -37,7 +38,7 @@ async def serve(
         instance, scenario = identify(store, options, SystemEntropy())
         ended_by: list[int] = []
         token = SystemEntropy().token_hex(16)
-        shell = _shell(home, store, scenario, load_models, token)
+        shell = _shell(home, store, scenario, load_models)
         shell.idle_s = options.idle_s
         try:
             await shell.listen(options.host, options.port)
@@ -56,7 +57,8 @@ async def serve(
                 idle_s=options.idle_s,
                 control_token=token,
             )
-            shell.control.on_keep = lambda: home.write(msgspec.structs.replace(running, idle_s=None))
+            keep = msgspec.structs.replace(running, idle_s=None)
+            shell.on_control = Control(shell, token, on_keep=lambda: home.write(keep)).handle
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, _stop, shell, ended_by, number)
@@ -74,12 +76,12 @@ async def serve(
     return ended_by[0] if ended_by else None
 
 
-def _shell(home: Home, store: Store, scenario: Scenario, load_models: LoadModels, token: str) -> Shell:
+def _shell(home: Home, store: Store, scenario: Scenario, load_models: LoadModels) -> Shell:
     models = list(load_models(scenario))
     if not models:
         raise PluginError("no installed connector has a sandbox", hint="`latentspeed connectors check`")
     try:
-        return Shell(models, scenario=scenario, store=store, clock=SystemClock(), control_token=token)
+        return Shell(models, scenario=scenario, store=store, clock=SystemClock())
     except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
         # A model that cannot make sense of its own rows: the file was changed, or written by another version.
         raise unreadable(home.store, error) from error

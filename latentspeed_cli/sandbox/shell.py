@@ -13,9 +13,9 @@ import itertools
 import logging
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from aiohttp import WSMsgType, web
 from multidict import CIMultiDict
@@ -23,7 +23,6 @@ from multidict import CIMultiDict
 from ..clock import NS_PER_S, Clock
 from ..errors import UsageError
 from .connections import Connection
-from .control import Control
 from .faults import AFTER, BEFORE, FRAMES, Fault, Faults
 from .home import AccountInfo, VenueInfo, loopback_address
 from .model import Close, GrpcModel, HttpRequest, HttpResponse, Ping, Scenario, Send, StoredRow, VenueModel
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONTROL_PREFIX = "/control/"
+# Called with what follows the prefix.
+ControlHandler: TypeAlias = Callable[[str, web.BaseRequest], Awaitable[web.StreamResponse]]
 USUAL_PORT = 3001
 _BACKLOG = 1024
 # After a request, a model is asked anew when its next work is due, unless that was done within this time.
@@ -128,12 +129,10 @@ class Site:
 class Shell:
     """All venues of one sandbox. Raises StoreUnreadable when what was kept of a venue makes no sense.
 
-    active_at: when the last request came, on the loop's clock.
+    active_at: when the last request came, on the loop's clock. on_control: answers what comes below /control/.
     """
 
-    def __init__(
-        self, models: Iterable[VenueModel], *, scenario: Scenario, store: Store, clock: Clock, control_token: str
-    ) -> None:
+    def __init__(self, models: Iterable[VenueModel], *, scenario: Scenario, store: Store, clock: Clock) -> None:
         self.scenario = scenario
         self.venues: dict[str, Venue] = {}
         self.sites: list[Site] = []
@@ -147,7 +146,7 @@ class Shell:
         self._last_ns = 0
         self._numbers = itertools.count(1)
         self._open = 0
-        self.control = Control(self, control_token)
+        self.on_control: ControlHandler | None = None
         self._servers: list[tuple[web.Server, asyncio.Server]] = []
         self._rows: list[tuple[str, StoredRow]] = []
         self._items: list[tuple[Venue, Send | Close | Ping]] = []
@@ -298,8 +297,8 @@ class Shell:
         venue = site.find(path)
         if venue is not None:
             return await self._http(venue, request)
-        if path.startswith(CONTROL_PREFIX):
-            return await self.control.handle(path.removeprefix(CONTROL_PREFIX), request)
+        if path.startswith(CONTROL_PREFIX) and self.on_control is not None:
+            return await self.on_control(path.removeprefix(CONTROL_PREFIX), request)
         return web.Response(status=404)
 
     async def _http(self, venue: Venue, request: web.BaseRequest) -> web.StreamResponse:

@@ -18,6 +18,7 @@ import pytest
 
 from latentspeed_cli.clock import SystemClock
 from latentspeed_cli.sandbox import supervisor
+from latentspeed_cli.sandbox.control import Control
 from latentspeed_cli.sandbox.model import SCENARIOS, Scenario
 from latentspeed_cli.sandbox.shell import Shell
 from latentspeed_cli.sandbox.store import Store
@@ -118,8 +119,8 @@ def start(tmp_path: Path, counter_venue: ModuleType) -> Callable[..., Any]:
             scenario=scenario,
             store=store,
             clock=SystemClock(),
-            control_token=TOKEN,
         )
+        shell.on_control = Control(shell, TOKEN, on_keep=lambda: None).handle
         await shell.listen("127.0.0.1", 0)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(shell.run())

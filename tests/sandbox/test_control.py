@@ -8,8 +8,13 @@ from typing import Any
 
 import aiohttp
 import pytest
+from latentspeed_dydx_v4.sandbox import control as dydx_control
+from latentspeed_hyperliquid.sandbox import control as hyperliquid_control
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from latentspeed_cli.sandbox.commands import Commands
+from latentspeed_cli.sandbox.control import SHELL_COMMANDS
 
 Start = Callable[..., Any]
 
@@ -28,6 +33,11 @@ async def test_other_commands_are_the_models_own(start: Start) -> None:
         assert await running.control("set", count=41) == {"status": 200, "ok": True, "result": 42}
         assert [await socket.recv(), await socket.recv()] == ["welcome", "count 42"]
         assert next(iter(running.shell._store.rows("counter"))).value == b"42"
+
+
+@pytest.mark.parametrize("commands", [dydx_control.COMMANDS, hyperliquid_control.COMMANDS])
+def test_a_venues_own_commands_are_all_reached(commands: Commands[Any]) -> None:
+    assert not SHELL_COMMANDS & set(commands.names)
 
 
 async def test_what_cannot_be_understood_is_said(start: Start) -> None:

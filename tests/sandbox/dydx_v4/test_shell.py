@@ -54,7 +54,7 @@ def run(tmp_path: Path, venue: Any) -> Any:
     @asynccontextmanager
     async def started() -> AsyncIterator[Running]:
         store = Store.open(tmp_path / "sandbox.db")
-        shell = Shell([DydxModel(FAST)], scenario=FAST, store=store, clock=SystemClock(), control_token="token")
+        shell = Shell([DydxModel(FAST)], scenario=FAST, store=store, clock=SystemClock())
         await shell.listen("127.0.0.1", 0)
         node_url = shell.venues["dydx_v4"].describe().node_url
         assert node_url is not None

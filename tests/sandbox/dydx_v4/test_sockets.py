@@ -221,7 +221,7 @@ def test_a_market_that_changes_its_status_is_told(venue: Any) -> None:
     number = venue.connect()
     venue.subscribe(number, "v4_markets")
     venue.take(number)
-    venue.control("status", ticker="ETH-USD", status="FINAL_SETTLEMENT")
+    venue.control("market_status", ticker="ETH-USD", status="FINAL_SETTLEMENT")
     [frame] = venue.take(number)
     assert frame["contents"]["trading"]["ETH-USD"]["status"] == "FINAL_SETTLEMENT"
     answer = venue.submit(venue.order("buy", LOT, 10**9, pair=1))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from latentspeed_cli.errors import UsageError
+from latentspeed_cli.sandbox.commands import Arguments, Commands, Count, Nothing
 
 from . import engine, keys, ledger, transfers
 from .market import Market
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 _NS = 1_000_000_000
 
 
-class Fund(msgspec.Struct, forbid_unknown_fields=True):
+class Fund(Arguments):
     """Add dollars to a subaccount, or (wallet) coins to the address; an unknown address becomes an account."""
 
     address: str
@@ -30,7 +28,7 @@ class Fund(msgspec.Struct, forbid_unknown_fields=True):
     wallet: bool = False
 
 
-class Price(msgspec.Struct, forbid_unknown_fields=True):
+class Price(Arguments):
     """Set prices of a market. mid moves the path there for good; oracle stays until cleared."""
 
     ticker: str
@@ -39,16 +37,16 @@ class Price(msgspec.Struct, forbid_unknown_fields=True):
     clear: bool = False
 
 
-class SeedBook(msgspec.Struct, forbid_unknown_fields=True):
+class SeedBook(Arguments):
     """Replace the background quotes of a market by these [price, size] levels, until `clear`."""
 
     ticker: str
-    bids: list[tuple[str, str]] = []
-    asks: list[tuple[str, str]] = []
+    bids: tuple[tuple[str, str], ...] = ()
+    asks: tuple[tuple[str, str], ...] = ()
     clear: bool = False
 
 
-class TradeFlow(msgspec.Struct, forbid_unknown_fields=True):
+class TradeFlow(Arguments):
     """A background trade now: buys lift offers up to price, sells hit bids down to price."""
 
     ticker: str
@@ -57,15 +55,11 @@ class TradeFlow(msgspec.Struct, forbid_unknown_fields=True):
     price: str
 
 
-class Count(msgspec.Struct, forbid_unknown_fields=True):
-    count: int = 1
-
-
-class Blocks(msgspec.Struct, forbid_unknown_fields=True):
+class Blocks(Arguments):
     blocks: int = 1
 
 
-class Reject(msgspec.Struct, forbid_unknown_fields=True):
+class Reject(Arguments):
     """Refuse the next `count` broadcasts with a code."""
 
     codespace: str = "sdk"
@@ -74,18 +68,18 @@ class Reject(msgspec.Struct, forbid_unknown_fields=True):
     count: int = 1
 
 
-class Unavailable(msgspec.Struct, forbid_unknown_fields=True):
+class Unavailable(Arguments):
     """Answer the next calls with gRPC Unavailable, before the node sees them or (after) once it did its work."""
 
     count: int = 1
     after: bool = False
 
 
-class Lag(msgspec.Struct, forbid_unknown_fields=True):
+class Lag(Arguments):
     seconds: float
 
 
-class Late(msgspec.Struct, forbid_unknown_fields=True):
+class Late(Arguments):
     """Delay, drop or double off-chain (BEST_EFFORT_*) messages from here on; all default: as usual."""
 
     seconds: float = 0.0
@@ -93,17 +87,19 @@ class Late(msgspec.Struct, forbid_unknown_fields=True):
     duplicate: bool = False
 
 
-class Status(msgspec.Struct, forbid_unknown_fields=True):
+class MarketStatus(Arguments):
+    """Of a market, as ACTIVE or FINAL_SETTLEMENT. (The shell has a fault of the name "status".)"""
+
     ticker: str
     status: str
 
 
-class Ticker(msgspec.Struct, forbid_unknown_fields=True):
+class Ticker(Arguments):
     ticker: str
     on: bool = True
 
 
-class Sequence(msgspec.Struct, forbid_unknown_fields=True):
+class Sequence(Arguments):
     """Set an account's number or sequence."""
 
     address: str
@@ -111,27 +107,11 @@ class Sequence(msgspec.Struct, forbid_unknown_fields=True):
     sequence: int | None = None
 
 
-class Funding(msgspec.Struct, forbid_unknown_fields=True):
+class Funding(Arguments):
     """Settle funding in the next block; rate (1-hour, such as "0.00001") is what the hour's rate is taken to be."""
 
     ticker: str | None = None
     rate: str | None = None
-
-
-class Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    pass
-
-
-def run(model: DydxModel, command: str, arguments: Mapping[str, object]) -> object:
-    """Carry out a command. Raises UsageError for an unknown one or arguments that do not fit."""
-    known = _COMMANDS.get(command)
-    if known is None:
-        raise UsageError(f"unknown control command {command!r}; there are {', '.join(sorted(_COMMANDS))}")
-    shape, function = known
-    try:
-        return function(model, msgspec.convert(dict(arguments), shape))
-    except (msgspec.ValidationError, ValueError) as error:
-        raise UsageError(f"{command}: {error}") from error
 
 
 def _market(model: DydxModel, ticker: str) -> Market:
@@ -301,7 +281,7 @@ def _snapshot_gap(model: DydxModel, given: Ticker) -> object:
     return None
 
 
-def _status(model: DydxModel, given: Status) -> object:
+def _market_status(model: DydxModel, given: MarketStatus) -> object:
     market = _market(model, given.ticker)
     numbers = {name: number for number, name in STATUS_NAMES.items()}
     if given.status not in numbers:
@@ -334,11 +314,12 @@ def _funding(model: DydxModel, given: Funding) -> object:
 
 
 def _state(model: DydxModel, given: Nothing) -> object:
-    """Where things stand: heights, the mempool, what rests."""
+    """Where things stand: heights, the mempool, what rests, what a node was handed since it started."""
     world = model.world
     return {
         "height": world.counters.height,
         "indexer_height": model.indexer.height,
+        "broadcasts": model.node.broadcasts,
         "mempool": len(world.mempool),
         "short_term": len(world.short),
         "stateful": len(world.stateful),
@@ -346,28 +327,30 @@ def _state(model: DydxModel, given: Nothing) -> object:
     }
 
 
-_COMMANDS: dict[str, tuple[type, Any]] = {
-    "fund": (Fund, _fund),
-    "price": (Price, _price),
-    "seed_book": (SeedBook, _seed_book),
-    "trade": (TradeFlow, _trade),
-    "rate_limit": (Count, _rate_limit),
-    "geoblock": (Count, _geoblock),
-    "fail_snapshots": (Count, _fail_snapshots),
-    "reject": (Reject, _reject),
-    "unavailable": (Unavailable, _unavailable),
-    "restarted": (Count, _restarted),
-    "halt": (Nothing, _halt),
-    "resume": (Nothing, _resume),
-    "block": (Blocks, _block),
-    "hold": (Blocks, _hold),
-    "drop_mempool": (Nothing, _drop_mempool),
-    "lag": (Lag, _lag),
-    "late": (Late, _late),
-    "crossed": (Ticker, _crossed),
-    "snapshot_gap": (Ticker, _snapshot_gap),
-    "status": (Status, _status),
-    "sequence": (Sequence, _sequence),
-    "funding": (Funding, _funding),
-    "state": (Nothing, _state),
-}
+COMMANDS: Commands[DydxModel] = Commands(
+    {
+        "fund": (Fund, _fund),
+        "price": (Price, _price),
+        "seed_book": (SeedBook, _seed_book),
+        "trade": (TradeFlow, _trade),
+        "rate_limit": (Count, _rate_limit),
+        "geoblock": (Count, _geoblock),
+        "fail_snapshots": (Count, _fail_snapshots),
+        "reject": (Reject, _reject),
+        "unavailable": (Unavailable, _unavailable),
+        "restarted": (Count, _restarted),
+        "halt": (Nothing, _halt),
+        "resume": (Nothing, _resume),
+        "block": (Blocks, _block),
+        "hold": (Blocks, _hold),
+        "drop_mempool": (Nothing, _drop_mempool),
+        "lag": (Lag, _lag),
+        "late": (Late, _late),
+        "crossed": (Ticker, _crossed),
+        "snapshot_gap": (Ticker, _snapshot_gap),
+        "market_status": (MarketStatus, _market_status),
+        "sequence": (Sequence, _sequence),
+        "funding": (Funding, _funding),
+        "state": (Nothing, _state),
+    }
+)

@@ -170,7 +170,7 @@ class DydxModel:
     def control(self, command: str, arguments: Mapping[str, object], now_ns: int) -> object:
         self.world.now_ns = now_ns
         try:
-            return control.run(self, command, arguments)
+            return control.COMMANDS.run(self, command, arguments)
         finally:
             self._news()
             self.feeds.run()

@@ -38,6 +38,7 @@ class Node:
     def __init__(self, world: World, chain: Chain) -> None:
         self.world = world
         self.chain = chain
+        self.broadcasts = 0  # how many transactions were handed in, whatever became of them
         self.methods: Mapping[str, Callable[[bytes], Message]] = {
             "/cosmos.auth.v1beta1.Query/Account": self._account,
             "/cosmos.tx.v1beta1.Service/BroadcastTx": self._broadcast,
@@ -70,6 +71,7 @@ class Node:
     # ---- transactions ----------------------------------------------------------------------------
 
     def _broadcast(self, body: bytes) -> Message:
+        self.broadcasts += 1
         request = decode(m.BroadcastTxRequest, body, strict=False)
         if not request.tx_bytes:
             raise Status(INVALID_ARGUMENT, "invalid empty tx")

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import Any, NamedTuple
 
 from latentspeed_cli.errors import UsageError
+from latentspeed_cli.sandbox.commands import Arguments, Commands, Count, Nothing
 
 from . import engine, timers
 from .market import Market
 from .numbers import ShapeError, parse_decimal, shown
+from .sockets import Sockets
 from .texttypes import address
-
-if TYPE_CHECKING:
-    from .model import HyperliquidModel
+from .world import World
 
 
-class Fund(msgspec.Struct, forbid_unknown_fields=True):
+class Venue(NamedTuple):
+    """What the commands work on."""
+
+    world: World
+    sockets: Sockets
+
+
+class Fund(Arguments):
     """Add dollars to an account (perp, or spot); an unknown address becomes an account."""
 
     address: str
@@ -26,7 +30,7 @@ class Fund(msgspec.Struct, forbid_unknown_fields=True):
     spot: bool = False
 
 
-class Price(msgspec.Struct, forbid_unknown_fields=True):
+class Price(Arguments):
     """Set prices of a coin. mid moves the path there for good; mark and oracle stay until cleared."""
 
     coin: str
@@ -36,16 +40,16 @@ class Price(msgspec.Struct, forbid_unknown_fields=True):
     clear: bool = False
 
 
-class SeedBook(msgspec.Struct, forbid_unknown_fields=True):
+class SeedBook(Arguments):
     """Replace the background quotes of a coin by these [price, size] levels, until `clear`."""
 
     coin: str
-    bids: list[tuple[str, str]] = []
-    asks: list[tuple[str, str]] = []
+    bids: tuple[tuple[str, str], ...] = ()
+    asks: tuple[tuple[str, str], ...] = ()
     clear: bool = False
 
 
-class TradeFlow(msgspec.Struct, forbid_unknown_fields=True):
+class TradeFlow(Arguments):
     """A background trade now: buys lift offers up to px, sells hit bids down to px."""
 
     coin: str
@@ -54,13 +58,7 @@ class TradeFlow(msgspec.Struct, forbid_unknown_fields=True):
     px: str
 
 
-class RateLimit(msgspec.Struct, forbid_unknown_fields=True):
-    """Answer the next `count` requests with HTTP 429."""
-
-    count: int = 1
-
-
-class Reject(msgspec.Struct, forbid_unknown_fields=True):
+class Reject(Arguments):
     """Refuse the next `count` orders (or, with `whole`, actions) with a text."""
 
     text: str
@@ -68,56 +66,40 @@ class Reject(msgspec.Struct, forbid_unknown_fields=True):
     whole: bool = False
 
 
-class Volume(msgspec.Struct, forbid_unknown_fields=True):
+class Volume(Arguments):
     """Set the dollars an account has traded since inception."""
 
     address: str
     amount: str
 
 
-class Requests(msgspec.Struct, forbid_unknown_fields=True):
+class Requests(Arguments):
     """Set the actions an account has used up."""
 
     address: str
     used: int
 
 
-class Delist(msgspec.Struct, forbid_unknown_fields=True):
+class Delist(Arguments):
     coin: str
 
 
-class Funding(msgspec.Struct, forbid_unknown_fields=True):
+class Funding(Arguments):
     """Settle funding now; premium (a rate such as "0.0001") is what the hour's average is taken to be."""
 
     coin: str | None = None
     premium: str | None = None
 
 
-class Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    pass
-
-
-def run(model: HyperliquidModel, command: str, arguments: Mapping[str, object]) -> object:
-    """Carry out a command. Raises UsageError for an unknown one or arguments that do not fit."""
-    known = _COMMANDS.get(command)
-    if known is None:
-        raise UsageError(f"unknown control command {command!r}; there are {', '.join(sorted(_COMMANDS))}")
-    shape, function = known
-    try:
-        return function(model, msgspec.convert(dict(arguments), shape))
-    except (msgspec.ValidationError, ShapeError) as error:
-        raise UsageError(f"{command}: {error}") from error
-
-
-def _market(model: HyperliquidModel, coin: str) -> Market:
-    market = model.world.by_coin.get(coin)
+def _market(venue: Venue, coin: str) -> Market:
+    market = venue.world.by_coin.get(coin)
     if market is None:
         raise UsageError(f"no such coin: {coin}")
     return market
 
 
-def _fund(model: HyperliquidModel, given: Fund) -> object:
-    world = model.world
+def _fund(venue: Venue, given: Fund) -> object:
+    world = venue.world
     owner = address(given.address)
     account = world.accounts.get(owner) or world.open_account(owner)
     if given.spot:
@@ -129,8 +111,8 @@ def _fund(model: HyperliquidModel, given: Fund) -> object:
     return None
 
 
-def _price(model: HyperliquidModel, given: Price) -> object:
-    market, world = _market(model, given.coin), model.world
+def _price(venue: Venue, given: Price) -> object:
+    market, world = _market(venue, given.coin), venue.world
     if given.clear:
         market.shift, market.mark_override, market.oracle_override = 0, None, None
     if given.mark is not None:
@@ -145,8 +127,8 @@ def _price(model: HyperliquidModel, given: Price) -> object:
     return {"mark": shown(market.mark(world.elapsed())), "mid": shown(market.mid2(world.elapsed()) // 2)}
 
 
-def _seed_book(model: HyperliquidModel, given: SeedBook) -> object:
-    market, world = _market(model, given.coin), model.world
+def _seed_book(venue: Venue, given: SeedBook) -> object:
+    market, world = _market(venue, given.coin), venue.world
     if given.clear:
         market.seeded = None
     else:
@@ -163,8 +145,8 @@ def _seed_book(model: HyperliquidModel, given: SeedBook) -> object:
     return None
 
 
-def _trade(model: HyperliquidModel, given: TradeFlow) -> object:
-    market, world = _market(model, given.coin), model.world
+def _trade(venue: Venue, given: TradeFlow) -> object:
+    market, world = _market(venue, given.coin), venue.world
     if given.side not in {"buy", "sell"}:
         raise UsageError("side is buy or sell")
     world.next_action()
@@ -176,40 +158,40 @@ def _trade(model: HyperliquidModel, given: TradeFlow) -> object:
     return {"traded": shown(done)}
 
 
-def _rate_limit(model: HyperliquidModel, given: RateLimit) -> object:
-    model.forced_429 += given.count
+def _rate_limit(venue: Venue, given: Count) -> object:
+    venue.world.forced_429 += given.count
     return None
 
 
-def _reject(model: HyperliquidModel, given: Reject) -> object:
-    target = model.world.forced_refusals if given.whole else model.world.refusals
+def _reject(venue: Venue, given: Reject) -> object:
+    target = venue.world.forced_refusals if given.whole else venue.world.refusals
     target.extend([given.text] * given.count)
     return None
 
 
-def _volume(model: HyperliquidModel, given: Volume) -> object:
-    account = _account(model, given.address)
+def _volume(venue: Venue, given: Volume) -> object:
+    account = _account(venue, given.address)
     account.volume = parse_decimal(given.amount, 6)
-    model.world.touch(account)
+    venue.world.touch(account)
     return None
 
 
-def _requests(model: HyperliquidModel, given: Requests) -> object:
-    account = _account(model, given.address)
+def _requests(venue: Venue, given: Requests) -> object:
+    account = _account(venue, given.address)
     account.requests = given.used
-    model.world.touch(account)
+    venue.world.touch(account)
     return None
 
 
-def _account(model: HyperliquidModel, owner: str) -> Any:
-    account = model.world.accounts.get(address(owner))
+def _account(venue: Venue, owner: str) -> Any:
+    account = venue.world.accounts.get(address(owner))
     if account is None:
         raise UsageError(f"no such account: {owner}")
     return account
 
 
-def _delist(model: HyperliquidModel, given: Delist) -> object:
-    market, world = _market(model, given.coin), model.world
+def _delist(venue: Venue, given: Delist) -> object:
+    market, world = _market(venue, given.coin), venue.world
     for order in [*market.resting.values(), *market.triggers.values()]:
         engine.cancel(world, market, order, "delistedCanceled")
     market.delisted = True
@@ -217,33 +199,36 @@ def _delist(model: HyperliquidModel, given: Delist) -> object:
     return None
 
 
-def _funding(model: HyperliquidModel, given: Funding) -> object:
-    world = model.world
+def _funding(venue: Venue, given: Funding) -> object:
+    world = venue.world
     if given.coin is not None and given.premium is not None:
         negative = given.premium.startswith("-")
         value = parse_decimal(given.premium.removeprefix("-"), 10)
-        _market(model, given.coin).premium_override = -value if negative else value
+        _market(venue, given.coin).premium_override = -value if negative else value
     timers.settle_funding(world, (world.now_ns - timers.FUNDING_DELAY_NS) // timers.HOUR_NS)
     return None
 
 
-def _expire(model: HyperliquidModel, given: Nothing) -> object:
-    numbers = list(model.sockets.connections)
+def _expire(venue: Venue, given: Nothing) -> object:
+    numbers = list(venue.sockets.connections)
     for number in numbers:
-        model.sockets.expire(number)
+        venue.sockets.expire(number)
     return len(numbers)
 
 
-_COMMANDS: dict[str, tuple[type, Any]] = {
-    "fund": (Fund, _fund),
-    "price": (Price, _price),
-    "seed_book": (SeedBook, _seed_book),
-    "trade": (TradeFlow, _trade),
-    "rate_limit": (RateLimit, _rate_limit),
-    "reject": (Reject, _reject),
-    "volume": (Volume, _volume),
-    "requests": (Requests, _requests),
-    "delist": (Delist, _delist),
-    "funding": (Funding, _funding),
-    "expire": (Nothing, _expire),
-}
+COMMANDS: Commands[Venue] = Commands(
+    {
+        "fund": (Fund, _fund),
+        "price": (Price, _price),
+        "seed_book": (SeedBook, _seed_book),
+        "trade": (TradeFlow, _trade),
+        "rate_limit": (Count, _rate_limit),
+        "reject": (Reject, _reject),
+        "volume": (Volume, _volume),
+        "requests": (Requests, _requests),
+        "delist": (Delist, _delist),
+        "funding": (Funding, _funding),
+        "expire": (Nothing, _expire),
+    },
+    misfits=(ShapeError,),
+)

@@ -37,7 +37,7 @@ class HyperliquidModel:
         self.scenario = scenario
         self.world = World(scenario)
         self.sockets = Sockets(self.world, self._post)
-        self.forced_429 = 0
+        self.controlled = control.Venue(self.world, self.sockets)
         self._block_ns = scenario.block_ns["hyperliquid"]
         self._next_block_ns = 0
         self._weights = limits.Window(limits.IP_WEIGHT, scenario.limits_factor)
@@ -100,8 +100,8 @@ class HyperliquidModel:
 
     def _answer(self, kind: str, raw: object, peer: str) -> tuple[int, object]:
         """(HTTP status, answer). Raises ShapeError."""
-        if self.forced_429 > 0:
-            self.forced_429 -= 1
+        if self.world.forced_429 > 0:
+            self.world.forced_429 -= 1
             return 429, None
         now_ns = self.world.now_ns
         if kind == "action":
@@ -175,7 +175,7 @@ class HyperliquidModel:
     def control(self, command: str, arguments: Mapping[str, object], now_ns: int) -> object:
         self.world.now_ns = now_ns
         try:
-            return control.run(self, command, arguments)
+            return control.COMMANDS.run(self.controlled, command, arguments)
         finally:
             self.sockets.flush_news()
 

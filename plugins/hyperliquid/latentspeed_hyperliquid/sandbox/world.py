@@ -84,6 +84,7 @@ class World:
         self.action_hash = ZERO_HASH
         self.refusals: list[str] = []
         self.forced_refusals: list[str] = []
+        self.forced_429 = 0
         self.after_fill: list[Order] = []
         self.next_liquidation_ns = 0
         self.partial_liquidations: dict[str, int] = {}
