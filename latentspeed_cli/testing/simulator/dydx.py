@@ -35,6 +35,7 @@ class DydxSite(Site):
     name = "dydx_v4"
     account = OWNER
     key = KEY
+    loses_cancels = True  # code 0 is one node's opinion
     sizes: Mapping[str, tuple[str, ...]] = {"BTC-USD": ("0.001", "0.02", "0.3"), "ETH-USD": ("0.01", "0.2", "2")}
 
     touch: Mapping[str, tuple[str, str]] = {"BTC-USD": ("83800", "84200"), "ETH-USD": ("2905", "2920")}

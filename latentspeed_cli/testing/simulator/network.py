@@ -273,7 +273,7 @@ class _Passage:
             return self._reply(site.failure(self._request))
         if sent.kind == "place" and faults.strikes("nonce_refused"):
             reply = site.refusal(sent)
-        elif sent.kind == "cancel" and faults.strikes("cancel_lost"):
+        elif sent.kind == "cancel" and site.loses_cancels and faults.strikes("cancel_lost"):
             reply = site.cancel_taken(sent)
         else:
             reply = self._network.venue.request(self._request, sent, self._process.peer)

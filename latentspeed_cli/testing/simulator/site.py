@@ -83,7 +83,7 @@ class Site(ABC):
     """One venue. account: whose orders are simulated. sizes: by trading pair, small to large.
 
     key: the sandbox's published one, in hex. config_fields: what the connector's settings need, the key among it.
-    troubles: of this venue alone, by kind of fault.
+    loses_cancels: it may answer that it took a cancel, and do nothing. troubles: of this venue alone, by kind of fault.
     """
 
     name: str
@@ -91,6 +91,7 @@ class Site(ABC):
     key: str
     sizes: Mapping[str, tuple[str, ...]]
     config_fields: Mapping[str, object]
+    loses_cancels = False
     troubles: Mapping[str, Trouble] = {}
 
     @property

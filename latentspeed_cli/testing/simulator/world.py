@@ -14,7 +14,6 @@ from ...connector.perpetual import PerpetualDerivativeBase
 from ...connector.streams import Channel, Control, ControlKind
 from ...core.guards import Guards
 from ...core.reports import TradeUpdate
-from ...core.types import OrderState
 from ...errors import LatentspeedError
 from ...journal import Journal
 from ...sandbox.model import Scenario
@@ -26,7 +25,7 @@ from .process import INSTANCE, MemoryCache, Process, ProcessClock
 from .site import Site, Truth
 from .trace import Trace
 from .watch import Planned, Watch
-from .workload import Workload, settle
+from .workload import Workload
 
 if TYPE_CHECKING:
     from ...core.in_flight_order import InFlightOrder
@@ -36,6 +35,7 @@ NS_PER_S = 1_000_000_000
 # After the faults have ended: longer than anything that is still on its way, and than any expiry.
 DRAIN_S = 65.0
 MAX_RECONCILES = 3
+RECONCILE_S = 60.0
 # In most worlds prices stand still but for what weather.py does: a flow of its own costs more than all the rest.
 SHARE_WITH_FLOW = 0.1
 
@@ -128,11 +128,9 @@ class World:
         await Process(self, name).run(run)
 
     async def _reconcile(self, connector: PerpetualDerivativeBase) -> None:
-        for order in self._known(connector):
-            if order.state is OrderState.PENDING_CANCEL:
-                await connector.cancel(order)
-            else:
-                await settle(connector, order)
+        sweep = await connector.reconcile(timeout_s=RECONCILE_S)
+        if sweep.trouble is not None:
+            self.broken("I10", f"reconciling fails in a healed world: {sweep.trouble}")
 
     async def _end_all(self, connector: PerpetualDerivativeBase) -> None:
         for order in self._known(connector):
