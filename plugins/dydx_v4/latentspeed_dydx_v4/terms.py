@@ -12,8 +12,9 @@ import msgspec
 from latentspeed_cli.core.drafts import CountedNonces
 from latentspeed_cli.core.flow import Flow
 from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
+from latentspeed_cli.core.pricing import MAX_CLOCK_SKEW_S
 from latentspeed_cli.core.types import OrderType, TimeInForce
-from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
+from latentspeed_cli.errors import CredentialError, GuardRefused, OrderRefused, ProtocolError
 
 from . import chain_state, encode, identifiers, node
 from .chain_state import Account, Block, ChainState
@@ -113,6 +114,8 @@ class DydxV4Terms(DydxV4Reads):
             account = yield from self._read_account(auth.owner)
         block = yield from self._read_block()
         self.chain.learn(account=account, block=block, now_ns=now_ns)
+        if intent is not None:
+            _check_clock(block, now_ns)
         if intent is not None and _is_brief(intent) and self.chain.block_ns is None:
             self.chain.block_ns = yield from self._measure_blocks(intent.trading_pair, block)
         if order is not None and self._end_of(order) is None:
@@ -226,6 +229,16 @@ class DydxV4Terms(DydxV4Reads):
                 hint="set LATENTSPEED_DYDX_V4_KEY or LATENTSPEED_DYDX_V4_MNEMONIC",
             )
         return self.auth
+
+
+def _check_clock(block: Block, now_ns: int) -> None:
+    """The indexer's books bear no time, blocks do: none is of the future, and the last one is seconds old at most."""
+    behind_ns = now_ns - block.time_ns
+    if not -MAX_CLOCK_SKEW_S * NS_PER_S <= behind_ns <= MAX_CLOCK_SKEW_S * NS_PER_S + MAX_BLOCK_NS:
+        raise GuardRefused(
+            f"the clock of this machine and the chain's last block differ by {behind_ns / NS_PER_S:.1f} s",
+            hint="set the clock; if it is right, the chain stands still or the node is behind",
+        )
 
 
 def _is_brief(intent: OrderIntent) -> bool:
