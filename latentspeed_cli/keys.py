@@ -121,7 +121,7 @@ def load(source: KeySource, environ: Mapping[str, str] | None = None) -> Secret:
         text = _from_keystore(source.name, environ)
     else:
         text = _from_keyring(source.name)
-    return _checked(text.strip(), source)
+    return _checked(" ".join(text.split()), source)  # words may stand on several lines
 
 
 def _checked(text: str, source: KeySource) -> Secret:
@@ -129,7 +129,10 @@ def _checked(text: str, source: KeySource) -> Secret:
         return Secret(text)
     match = _PRIVATE_KEY.fullmatch(text)
     if match is None:
-        raise CredentialError(f"{source} does not hold a private key", hint="64 hex digits, with or without 0x")
+        raise CredentialError(
+            f"{source} does not hold a private key",
+            hint="64 hex digits, with or without 0x; for a venue with mnemonics also 12, 15, 18, 21 or 24 words",
+        )
     if not 0 < int(match[1], 16) < CURVE_ORDER:
         raise CredentialError(
             f"{source} holds a number that is no private key", hint="it is 0 or above the curve's order"

@@ -10,6 +10,7 @@ import msgspec
 
 from latentspeed_cli.hostile import escape
 
+VENUES = ("hyperliquid", "dydx_v4")
 TABLE = Path(__file__).with_name("bad_input.toml")
 PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
 
@@ -32,11 +33,29 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     stdin: str = ""
     before: list[list[str]] = []
     trouble: list[tuple[str, dict[str, Any]]] = []
-    scene: str | None = None
+    scene: str = ""
+    after: list[tuple[str, dict[str, Any]]] = []
+    only: str | None = None
+    why: str = ""
+    dydx_v4: dict[str, Any] = {}
+
+    @property
+    def venues(self) -> tuple[str, ...]:
+        return VENUES if self.only is None else (self.only,)
+
+    def at(self, venue: str) -> Case:
+        """The case as it is tried at a venue."""
+        own = self.dydx_v4 if venue == "dydx_v4" else {}
+        return msgspec.convert({**msgspec.to_builtins(self), **own}, Case)
 
 
 def cases() -> list[Case]:
-    return msgspec.convert(tomllib.loads(TABLE.read_text())["case"], list[Case])
+    """The table. Raises ValueError where a row leaves a venue out and does not say why."""
+    found = msgspec.convert(tomllib.loads(TABLE.read_text())["case"], list[Case])
+    for case in found:
+        if (case.only is None) is bool(case.why) or case.only not in (None, *VENUES):
+            raise ValueError(f"row {case.row}, {case.cause}: `only` names a venue, and `why` says why")
+    return found
 
 
 def page() -> str:
@@ -44,14 +63,19 @@ def page() -> str:
     lines = [
         "# Bad input",
         "",
-        "What the command line does with what it cannot use. Every row is a test; where the exit code is not 0 or 5,",
-        "nothing of it rests at the venue, and no message shows a key. The codes: [exit-codes.md](exit-codes.md).",
+        "What the command line does with what it cannot use. Every row is a test on every venue it names; where the",
+        "exit code is not 0 or 5, nothing of it rests at the venue, and no message shows a key. The codes:",
+        "[exit-codes.md](exit-codes.md).",
         "",
-        "| verb | cause | example | exit |",
-        "|---|---|---|---|",
+        "| verb | cause | example | exit | venue |",
+        "|---|---|---|---|---|",
     ]
-    lines += [f"| {case.verb} | {case.cause} | {_example(case)} | {case.exit} |" for case in cases()]
+    lines += [f"| {case.verb} | {case.cause} | {_example(case)} | {case.exit} | {_where(case)} |" for case in cases()]
     return "\n".join(lines) + "\n"
+
+
+def _where(case: Case) -> str:
+    return "both" if case.only is None else f"{case.only}: {case.why}"
 
 
 def _example(case: Case) -> str:

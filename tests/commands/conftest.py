@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,24 +17,43 @@ import pytest
 from latentspeed_cli import main
 from latentspeed_cli.sandbox import supervisor
 from latentspeed_cli.sandbox.control_client import ControlClient
-from latentspeed_cli.sandbox.home import Options
+from latentspeed_cli.sandbox.home import Home, Options, VenueInfo
 
 VENUE = "hyperliquid"
 
 
 class Exchange(msgspec.Struct, frozen=True):
-    """A running sandbox. account: the address of the command line's own account."""
+    """One venue of a running sandbox. account, other_account: the command line's own address, and somebody else's."""
 
-    base_url: str
-    account: str
+    venue: str
+    folder: Path
+    venues: dict[str, VenueInfo]
     control: ControlClient
+
+    @property
+    def base_url(self) -> str:
+        return self.venues[self.venue].base_url
+
+    @property
+    def account(self) -> str:
+        return self.venues[self.venue].accounts[0].address
+
+    @property
+    def other_account(self) -> str:
+        return self.venues[self.venue].accounts[4].address
+
+    def of(self, venue: str) -> Exchange:
+        """The same sandbox, another venue of it."""
+        return msgspec.structs.replace(self, venue=venue)
 
     def order(self, command: str, **arguments: object) -> Any:
         """Give a control command about the venue."""
-        return self.control.call(VENUE, command, **arguments)
+        return self.control.call(self.venue, command, **arguments)
 
     def sent(self) -> int:
-        """How many actions the command line's own account has sent so far, accepted or not."""
+        """How much the venue was sent to change so far, accepted or not: actions of our account, or transactions."""
+        if self.venue != VENUE:
+            return int(self.order("state")["broadcasts"])
         body = json.dumps({"type": "userRateLimit", "user": self.account}).encode()
         request = Request(f"{self.base_url}/info", data=body, headers={"Content-Type": "application/json"})
         with urlopen(request, timeout=10) as reply:
@@ -41,9 +61,8 @@ class Exchange(msgspec.Struct, frozen=True):
 
 
 def start_exchange(folder: Path) -> Exchange:
-    info = supervisor.start(folder, Options(port=0, seed=7))
-    venue = info.venues[VENUE]
-    return Exchange(venue.base_url, venue.accounts[0].address, supervisor.control(folder))
+    info = supervisor.start(folder, Options(port=0, seed=7, scenario="brisk"))
+    return Exchange(VENUE, folder, info.venues, supervisor.control(folder))
 
 
 @pytest.fixture(scope="session")
@@ -77,12 +96,12 @@ class Terminal:
 
     def __init__(self, home: Path, exchange: Exchange | None, monkeypatch: pytest.MonkeyPatch) -> None:
         self.home = home
-        self.exchange = exchange
+        self.exchange: Exchange | None = None
         self._patch = monkeypatch
         for name in ("HYPERLIQUID_KEY", "PROFILE", "CONFIG", "VENUE", "OUTPUT", "KEYSTORE_PASSWORD_FILE"):
             monkeypatch.delenv(f"LATENTSPEED_{name}", raising=False)
         monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "xdg"))
-        self.set("LATENTSPEED_STATE_DIR", str(home / "state"))
+        self.keep_state_in(home / "state")
         self.set("LATENTSPEED_CACHE_DIR", str(home / "cache"))
         if exchange is not None:
             self.go_to(exchange)
@@ -95,9 +114,21 @@ class Terminal:
             self._patch.delenv(name, raising=False)
 
     def go_to(self, exchange: Exchange) -> None:
+        """Trade there from here on. A venue with one address is named by it, as anybody may; the sandbox of a venue
+        with several becomes the one of this state folder.
+        """
         self.exchange = exchange
-        self.set("LATENTSPEED_BASE_URL", exchange.base_url)
         self.set("LATENTSPEED_NETWORK", "sandbox")
+        self.set("LATENTSPEED_VENUE", exchange.venue)
+        is_alone = exchange.venues[exchange.venue].node_url is None
+        self.set("LATENTSPEED_BASE_URL", exchange.base_url if is_alone else "")
+        self.keep_state_in(self.home / "state")
+
+    def keep_state_in(self, folder: Path) -> None:
+        """Use another state folder, with the same exchange."""
+        self.set("LATENTSPEED_STATE_DIR", str(folder))
+        if self.exchange is not None and "LATENTSPEED_BASE_URL" not in os.environ:
+            Home(self.exchange.folder).share(folder)
 
     def run(self, arguments: Sequence[str], stdin: str = "") -> Ended:
         out, err = io.StringIO(), io.StringIO()
@@ -112,18 +143,26 @@ class Terminal:
         return Ended(code, out.getvalue(), err.getvalue())
 
 
+def leave_nothing(terminal: Terminal, sent: int) -> None:
+    """Take back what a test did to the shared exchange. sent: what had been sent before."""
+    assert terminal.exchange is not None
+    terminal.exchange.order("clear")
+    if terminal.exchange.sent() == sent:
+        return
+    for name in ("LATENTSPEED_CONFIG", "LATENTSPEED_PROFILE"):
+        terminal.set(name, "")
+    terminal.go_to(terminal.exchange)
+    terminal.keep_state_in(terminal.home / "afterwards")
+    assert terminal.run(["cancel", "--all", "--external"]).code == 0
+
+
 @pytest.fixture
 def terminal(tmp_path: Path, exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
     terminal = Terminal(tmp_path, exchange, monkeypatch)
     sent = exchange.sent()
     yield terminal
-    exchange.order("clear")
-    if exchange.sent() != sent:
-        for name in ("LATENTSPEED_CONFIG", "LATENTSPEED_PROFILE"):
-            terminal.set(name, "")
-        terminal.set("LATENTSPEED_STATE_DIR", str(tmp_path / "afterwards"))
-        terminal.go_to(exchange)
-        assert terminal.run(["cancel", "--all", "--external"]).code == 0
+    terminal.exchange = exchange
+    leave_nothing(terminal, sent)
 
 
 @pytest.fixture

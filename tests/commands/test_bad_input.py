@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,12 +18,22 @@ from latentspeed_cli.journal import Journal
 from latentspeed_cli.sandbox import supervisor
 from latentspeed_cli.sandbox.home import Options
 
-from .bad_input import PAGE, Case, cases, page
-from .conftest import Terminal, start_exchange
+from .bad_input import PAGE, VENUES, Case, cases, page
+from .conftest import Exchange, Terminal, leave_nothing, start_exchange
 
 KEY = "0x" + "5b" * 32  # nobody's: 32 equal bytes
 MNEMONIC = "legal winner thank year wave sausage worth useful legal winner thank yellow"
 CASES = cases()
+PLACE = re.compile("<[a-z-]+>")
+SUBMIT = {"hyperliquid": "/exchange", "dydx_v4": "/cosmos.tx.v1beta1.Service/BroadcastTx"}
+# A chain that stands still shows nothing of what it was sent.
+NOBODY_TO_ASK: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "hyperliquid": [
+        ("drop_request", {"path": "/info", "contains": word, "count": 50})
+        for word in ("orderStatus", "penOrders", "userFills")
+    ],
+    "dydx_v4": [("halt", {})],
+}
 
 
 class Stage:
@@ -44,6 +55,11 @@ class Stage:
             "invalid-utf8": b"BTC\xff-USD".decode("utf-8", "surrogateescape"),
             "unique": os.urandom(6).hex(),
             "account": self.exchange.account,
+            "other-account": self.exchange.other_account,
+            "sandbox-key": self.exchange.venues[self.exchange.venue].accounts[0].private_key,
+            "sandbox-words": self.exchange.venues[self.exchange.venue].accounts[0].mnemonic or "",
+            "submit": SUBMIT[self.exchange.venue],
+            "key-variable": f"LATENTSPEED_{self.exchange.venue.upper()}_KEY",
             "url": self.exchange.base_url,
             "port": self.exchange.base_url.rsplit(":", 1)[1],
             "tls-url": self.exchange.base_url.replace("http:", "https:"),
@@ -57,9 +73,10 @@ class Stage:
         if isinstance(value, str):
             for name, text in self.filled.items():
                 value = value.replace(f"<{name}>", text)
+            assert PLACE.search(value) is None, f"nothing to fill in: {value[:200]}"
             return value
         if isinstance(value, dict):
-            return {key: self.fill(item) for key, item in value.items()}
+            return {self.fill(key): self.fill(item) for key, item in value.items()}
         return value
 
     def words(self, words: list[str]) -> list[str]:
@@ -89,14 +106,31 @@ class Stage:
             ended = self.terminal.run([*self.words(line), "-o", "json"])
             self.filled["id"] = ended.json["client_order_id"]
             self.filled["exchange-id"] = ended.json["exchange_order_id"] or ""
+            self.filled["amount"], self.filled["price"] = ended.json["amount"], ended.json["price"] or ""
+            first, _, second = (ended.json["venue_client_id"] or "").partition("-")
+            self.filled["venue-client-id"], self.filled["venue-metadata"] = first, second
         for name, value in case.env.items():
-            self.terminal.set(name, self.fill(value))
-        if case.scene is not None and case.scene != "own_sandbox":
+            self.terminal.set(self.fill(name), self.fill(value))
+        if case.scene and case.scene != "own_sandbox":
             SCENES[case.scene](self)
 
     def make_trouble(self) -> None:
         for command, arguments in self.case.trouble:
-            self.exchange.order(command, **self.fill(arguments))
+            if command == "nobody_to_ask":
+                self.silence()
+            else:
+                self.exchange.order(command, **self.fill(arguments))
+
+    def silence(self) -> None:
+        """Let nobody tell what became of an order, until hear()."""
+        for command, arguments in NOBODY_TO_ASK[self.exchange.venue]:
+            self.exchange.order(command, **arguments)
+        self.undo.callback(self.hear)
+
+    def hear(self) -> None:
+        self.exchange.order("clear")
+        if self.exchange.venue == "dydx_v4":
+            self.exchange.order("resume")
 
 
 # Scenes
@@ -145,9 +179,10 @@ def linked_key(stage: Stage) -> None:
 def own_sandbox(stage: Stage) -> None:
     """An exchange for this case alone, since what is done to it cannot be taken back."""
     folder = stage.terminal.home / "exchange"
-    stage.exchange = start_exchange(folder)
+    stage.exchange = start_exchange(folder).of(stage.exchange.venue)
     stage.undo.callback(supervisor.stop, folder)
     stage.terminal.go_to(stage.exchange)
+    stage.terminal.keep_state_in(stage.terminal.home / "state-there")
 
 
 def damaged_store(stage: Stage) -> None:
@@ -249,25 +284,24 @@ def disk_full(stage: Stage) -> None:
 
 
 def lost_journal(stage: Stage) -> None:
-    stage.terminal.set("LATENTSPEED_STATE_DIR", str(stage.terminal.home / "another-state"))
+    stage.terminal.keep_state_in(stage.terminal.home / "another-state")
 
 
 def undecided_order(stage: Stage) -> None:
-    stage.exchange.order("lose_reply", path="/exchange", count=50)
-    for word in ("orderStatus", "penOrders", "userFills"):
-        stage.exchange.order("drop_request", path="/info", contains=word, count=50)
+    stage.exchange.order("lose_reply", path=SUBMIT[stage.exchange.venue], count=50)
+    stage.silence()
     ended = stage.terminal.run(["place", "buy", "BTC-USD", "0.01", "mid-1%", "--post-only", "--timeout", "1s"])
     assert ended.code == 5
-    stage.exchange.order("clear")
+    stage.hear()
 
 
 def external_order(stage: Stage) -> None:
     """An order of the same account that another program placed: its journal is not ours."""
     home = stage.terminal.home
-    stage.terminal.set("LATENTSPEED_STATE_DIR", str(home / "other-program"))
+    stage.terminal.keep_state_in(home / "other-program")
     placed = stage.terminal.run(["place", "buy", "BTC-USD", "0.01", "mid-1%", "--post-only", "-o", "json"])
     stage.filled["exchange-id"] = placed.json["exchange_order_id"]
-    stage.terminal.set("LATENTSPEED_STATE_DIR", str(home / "state"))
+    stage.terminal.keep_state_in(home / "state")
 
 
 def senseless_frames(stage: Stage) -> None:
@@ -312,14 +346,33 @@ SCENES: dict[str, Callable[[Stage], None]] = {
 }
 
 
+def back_to(terminal: Terminal, exchange: Exchange, sent: int) -> None:
+    """Leave the exchange that all cases share as it was."""
+    terminal.exchange = exchange
+    leave_nothing(terminal, sent)
+
+
 @pytest.fixture
 def undo() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
 
 
-@pytest.mark.parametrize("case", CASES, ids=[f"{case.row}-{case.verb}-{case.cause}" for case in CASES])
-def test_bad_input(case: Case, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, undo: ExitStack) -> None:
+@pytest.mark.parametrize(
+    ("venue", "case"),
+    [
+        pytest.param(venue, case.at(venue), id=f"{venue}-{case.row}-{case.verb}-{case.cause}")
+        for venue in VENUES
+        for case in CASES
+        if venue in case.venues
+    ],
+)
+def test_bad_input(
+    venue: str, case: Case, tmp_path: Path, exchange: Exchange, monkeypatch: pytest.MonkeyPatch, undo: ExitStack
+) -> None:
+    terminal = Terminal(tmp_path, exchange.of(venue), monkeypatch)
+    sent_at_first = exchange.of(venue).sent()
+    undo.callback(back_to, terminal, exchange.of(venue), sent_at_first)
     stage = Stage(case, terminal, monkeypatch, undo)
     stage.set_up()
     sent_before = stage.exchange.sent()
@@ -329,6 +382,8 @@ def test_bad_input(case: Case, terminal: Terminal, monkeypatch: pytest.MonkeyPat
     ended = terminal.run([*stage.words(case.run), *said_how], stage.fill(case.stdin))
 
     stage.exchange.order("clear")
+    for command, arguments in case.after:
+        stage.exchange.order(command, **stage.fill(arguments))
     sent_after = stage.exchange.sent()
     undo.close()
     assert ended.code == case.exit, ended.err
