@@ -279,11 +279,3 @@ def test_global_options_before_and_after_the_verb(terminal: Terminal) -> None:
 def test_quiet_says_nothing_when_all_is_well(terminal: Terminal) -> None:
     ended = terminal.run([*RESTING, "--quiet"])
     assert (ended.code, ended.out, ended.err) == (0, "", "")
-
-
-def test_the_tour_goes_as_told(terminal: Terminal) -> None:
-    ended = terminal.run(["demo", "-o", "json"])
-    assert ended.code == 0, ended.out
-    assert ended.json["held"]
-    assert ended.json["took_ms"] < 60_000
-    assert len(ended.json["steps"]) == 8
