@@ -88,7 +88,8 @@ class GrpcTransport:
             async with asyncio.timeout(self._connect_timeout_s):
                 await _connected(channel)
         except (TimeoutError, ConnectionError) as error:
-            self._channels.pop(target, None)
+            if self._channels.get(target) is channel:  # another call may have opened the next one already
+                del self._channels[target]
             await channel.close()
             said = "it took too long" if isinstance(error, TimeoutError) else str(error)
             raise ConnectFailed(
