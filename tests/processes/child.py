@@ -1,0 +1,108 @@
+"""The command line in a process in which one thing goes wrong. Arguments: SEAM, then the words of the command.
+
+SEAM is what goes wrong, at which of its turns, as `WHAT:N`:
+
+    commit-before, commit-after   kill -9 around the Nth transaction of the journal, counted once it is open
+    send-before, send-after       kill -9 around the Nth request that may change something
+    full, eio, sync               the Nth write to the journal's files finds no room, fails, or its fsync fails
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+import apsw
+
+from latentspeed_cli.journal import journal
+from latentspeed_cli.main import run
+from latentspeed_cli.transport.grpc import GrpcTransport
+from latentspeed_cli.transport.http import HttpTransport
+
+
+class Turns:
+    """Counts, and knows when it is time."""
+
+    def __init__(self, number: int) -> None:
+        self._left = number
+
+    def is_now(self) -> bool:
+        self._left -= 1
+        return self._left == 0
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def around_commits(when: str, turns: Turns) -> None:
+    leave = journal._Transaction.__exit__
+
+    def exit_(self: Any, kind: Any, error: Any, trace: Any) -> None:
+        counts = not self._setting_up and error is None and turns.is_now()
+        if counts and when == "commit-before":
+            die()
+        leave(self, kind, error, trace)
+        if counts:
+            die()
+
+    journal._Transaction.__exit__ = exit_  # type: ignore[method-assign]
+
+
+def around_sending(when: str, turns: Turns) -> None:
+    for transport in (HttpTransport, GrpcTransport):
+        send: Any = transport.send
+
+        async def sending(self: Any, request: Any, send: Any = send) -> Any:
+            counts = request.changes and turns.is_now()
+            if counts and when == "send-before":
+                die()
+            reply = await send(self, request)
+            if counts:
+                die()
+            return reply
+
+        transport.send = sending  # type: ignore[method-assign]
+
+
+def on_disk(what: str, turns: Turns) -> apsw.VFS:
+    """The disk; it lives as long as somebody holds it."""
+
+    class File(apsw.VFSFile):
+        def xWrite(self, data: Any, offset: int) -> None:
+            if what != "sync" and turns.is_now():
+                raise apsw.FullError("no room") if what == "full" else apsw.IOError("the disk failed")
+            super().xWrite(data, offset)
+
+        def xSync(self, flags: int) -> None:
+            if what == "sync" and turns.is_now():
+                raise apsw.IOError("the disk failed")
+            super().xSync(flags)
+
+    class Disk(apsw.VFS):
+        def __init__(self) -> None:
+            super().__init__("failing", "", makedefault=True)
+
+        def xOpen(self, name: Any, flags: Any) -> File:
+            return File("", name, flags)
+
+    return Disk()
+
+
+def main(seam: str, words: list[str]) -> None:
+    what, _, number = seam.partition(":")
+    turns = Turns(int(number))
+    if what.startswith("commit"):
+        around_commits(what, turns)
+    elif what.startswith("send"):
+        around_sending(what, turns)
+    else:
+        _disk = on_disk(what, turns)
+    sys.argv[1:] = words
+    run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
