@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -122,14 +123,13 @@ async def _cancel_ids(call: Call, pairs: list[tuple[str, str | None]], *, extern
 
     async with open_connector(call.settings, sign=True, notify=call.output.note) as connector:
 
-        async def one(text: str, exchange_id: str | None) -> Ended:
+        async def look_up(text: str, exchange_id: str | None) -> InFlightOrder | Ended:
             try:
-                order = await _find(connector, text, exchange_id, external=external)
+                return await _find(connector, text, exchange_id, external=external)
             except LatentspeedError as error:
                 return Ended(record=error_record(error), error=error)
-            return await _cancel_one(call, connector, order)
 
-        return await _each(call, [one(*pair) for pair in pairs])
+        return await _cancel_each(call, connector, [await look_up(*pair) for pair in pairs])
 
 
 async def _cancel_all(call: Call, filters: Filters, *, external: bool) -> list[Ended]:
@@ -148,7 +148,7 @@ async def _cancel_all(call: Call, filters: Filters, *, external: bool) -> list[E
             and (filters.older_than_s is None or now_ns - order.created_ts_ns >= filters.older_than_s * NS_PER_S)
             and (external or not order.is_external)
         ]
-        return await _each(call, [_cancel_one(call, connector, order) for order in orders])
+        return await _cancel_each(call, connector, orders)
 
 
 async def _find(
@@ -175,10 +175,33 @@ def _bears(order: InFlightOrder, text: str) -> bool:
     return order.exchange_order_id == text or order.client_order_id.startswith(text)
 
 
-async def _cancel_one(call: Call, connector: PerpetualDerivativeBase, order: InFlightOrder) -> Ended:
-    """Cancel one order. What happens before anything was sent is the order's end too, not the command's."""
+async def _cancel_each(
+    call: Call, connector: PerpetualDerivativeBase, found: Sequence[InFlightOrder | Ended]
+) -> list[Ended]:
+    """Cancel every order that was found; what the venue takes together is sent together."""
+    deadline = asyncio.get_running_loop().time() + call.settings.timeout_s
+    orders = [one for one in found if not isinstance(one, Ended)]
+    together = asyncio.create_task(connector.cancel_together(orders, timeout_s=call.settings.timeout_s))
+
+    async def one(item: InFlightOrder | Ended) -> Ended:
+        return item if isinstance(item, Ended) else await _cancel_one(call, connector, item, together, deadline)
+
     try:
-        outcome = await connector.cancel(order, timeout_s=call.settings.timeout_s)
+        return await _each(call, [one(item) for item in found])
+    finally:
+        together.cancel()
+
+
+async def _cancel_one(
+    call: Call, connector: PerpetualDerivativeBase, order: InFlightOrder, together: asyncio.Task[None], deadline: float
+) -> Ended:
+    """Cancel one order, after `together`. What happens before anything was sent is the order's end too, not the
+    command's.
+    """
+    try:
+        await together
+        left_s = max(deadline - asyncio.get_running_loop().time(), 0.0)
+        outcome = await connector.cancel(order, timeout_s=left_s)
     except asyncio.CancelledError:
         order = connector.order(order.client_order_id) or order
         if call.stopped is None:
@@ -188,8 +211,10 @@ async def _cancel_one(call: Call, connector: PerpetualDerivativeBase, order: InF
             stopped = OutcomeUnknown("stopped by a signal while the cancel's outcome is open")
         return Ended(record=order_record(order), error=stopped)
     except LatentspeedError as error:
-        error.client_order_id = error.client_order_id or order.client_order_id
-        return Ended(record=order_record(order, outcome="not_sent"), error=error)
+        own = copy(error)  # what prevented them together is the error of each
+        own.client_order_id = own.client_order_id or order.client_order_id
+        is_unknown = isinstance(own, OutcomeUnknown)
+        return Ended(record=order_record(order, outcome="unknown" if is_unknown else "not_sent"), error=own)
     return Ended(record=order_record(outcome.order, outcome=outcome.outcome), error=outcome.error)
 
 

@@ -279,6 +279,14 @@ class ConnectorBase(ConnectorView):
         await self._desk.settle(order.client_order_id, timeout_s=timeout_s)
         return await self._canceller.cancel(order, auth, deadline=deadline)
 
+    async def cancel_together(self, orders: Sequence[InFlightOrder], *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        """Cancel as many of the orders as the venue takes in one request; most take one. `cancel` each all the same:
+        that reads what became of it, and sends what this has not ended a cancel of its own.
+        """
+        self._check_running()
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        await self._canceller.cancel_together(orders, self._placer.auth, deadline=deadline)
+
     async def resolve(self, order: InFlightOrder, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> InFlightOrder:
         """Settle an order of unknown outcome, or bring any other up to date. Trouble leaves it as it was."""
         self._take_up(order)

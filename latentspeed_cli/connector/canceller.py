@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from itertools import chain, repeat
 
 import msgspec
@@ -32,6 +33,8 @@ from .venue import VenueFlows
 RETRY_WAITS_S = (0.2, 0.5, 1.0, 2.0)
 # How often an order is read whose cancel the venue took, and that ends a little later.
 WATCH_WAITS_S = (0.1, 0.2, 0.3, 0.5, 1.0)
+# How often the list of open orders is read for the effect of a request that cancelled several.
+LISTED_WAITS_S = (0.1, 0.2, 0.4, 0.8)
 REPLY_SHARE = 0.6
 
 
@@ -46,7 +49,7 @@ class _Tried(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Canceller:
-    """Ends orders, one at a time."""
+    """Ends orders: one at a time, or several with one request where the venue has such a thing."""
 
     def __init__(self, flows: VenueFlows, parts: Parts, reader: Reader, ledger: Ledger, reconciler: Reconciler) -> None:
         self._flows = flows
@@ -54,6 +57,68 @@ class Canceller:
         self._reader = reader
         self._ledger = ledger
         self._reconciler = reconciler
+        self._ended_together: set[str] = set()  # what `cancel` has only to watch
+
+    async def cancel_together(self, orders: Sequence[InFlightOrder], auth: Auth, *, deadline: float) -> None:
+        """Cancel as many of the orders as the venue takes in one request, before `deadline` (loop time).
+
+        `cancel` is to be called for each of them all the same: it reports what became of it, and sends a cancel of its
+        own where this one has shown no effect. Raises what happens before anything was sent, as `cancel` does, and
+        OutcomeUnknown when what was sent cannot be written down.
+        """
+        await self._reader.markets()
+        known = [self._ledger.reload(order.client_order_id) or order for order in orders]
+        alive = [order for order in known if not order.is_done and not is_undecided(order)]
+        if len(alive) < 2:
+            return
+        await self._reader.ready()
+        for group in self._flows.cancels_together(alive):
+            if len(group) > 1:
+                begun = [(order, self._parts.journal.begin_cancel(order, signer=auth.signer)[0]) for order in group]
+                try:
+                    await self._send_together(begun, deadline=deadline)
+                except JournalError as error:
+                    raise OutcomeUnknown(f"cancels were sent and cannot be written down: {error}") from error
+
+    async def _send_together(self, begun: Sequence[tuple[InFlightOrder, int]], *, deadline: float) -> None:
+        """One request for all of these orders, whose cancel attempts have these numbers. Only those that the venue
+        lists no longer are taken to be on their way out.
+        """
+        orders = [self._ledger.reload(order.client_order_id) or order for order, _ in begun]
+        note, reason = self._unknown, "a cancel together with others has shown no effect"
+        listed = {order.exchange_order_id for order in orders}
+        try:
+            async with asyncio.timeout_at(self._reply_by(deadline)):
+                await drive(self._parts.http, self._flows.cancel_together_flow(orders))
+            listed = await self._still_listed(listed, deadline=deadline)
+        except (ConnectFailed, VenueError) as error:
+            note, reason = self._refused, str(error)
+        except (OutcomeUnknown, TimeoutError) as error:
+            reason = str(error) or "the venue did not answer in time"
+        except asyncio.CancelledError:
+            reason = "this run was stopped"
+            raise
+        finally:
+            for order, attempt in begun:
+                if order.exchange_order_id in listed:
+                    note(order, attempt, reason)
+                else:
+                    self._ended_together.add(order.client_order_id)
+
+    async def _still_listed(self, wanted: set[str | None], *, deadline: float) -> set[str | None]:
+        """Which of these orders, by exchange order id, rest after a moment; all of them when that cannot be read."""
+        listed = wanted
+        async with asyncio.timeout_at(deadline):
+            for wait_s in LISTED_WAITS_S:
+                await asyncio.sleep(wait_s)
+                try:
+                    updates = await self._reader.open_orders()
+                except (TransportError, VenueError, ProtocolError):
+                    continue
+                listed = wanted & {update.exchange_order_id for update in updates}
+                if not listed:
+                    break
+        return listed
 
     async def cancel(self, order: InFlightOrder, auth: Auth, *, deadline: float) -> OrderOutcome:
         """What became of `order`, before `deadline` (loop time).
@@ -69,6 +134,9 @@ class Canceller:
             order = await self._settle(order, deadline=deadline)
             if order.state is OrderState.FAILED:
                 return cancelled(order, proved_absent=True)
+        if order.client_order_id in self._ended_together:
+            self._ended_together.discard(order.client_order_id)
+            return cancelled(await self._watch(order, deadline=deadline))
         refusal: LatentspeedError | None = None
         sent = False
         for wait_s in (0.0, *RETRY_WAITS_S):
@@ -124,19 +192,13 @@ class Canceller:
     async def _try_once(self, order: InFlightOrder, attempt: int, nonce: int, *, deadline: float) -> _Tried:
         """One cancel attempt and one look at the order."""
         is_taken = False
-        loop = asyncio.get_running_loop()
         order = self._ledger.reload(order.client_order_id) or order
-        reply_by = loop.time() + max(deadline - loop.time(), 0.0) * REPLY_SHARE
         try:
-            async with asyncio.timeout_at(reply_by):
+            async with asyncio.timeout_at(self._reply_by(deadline)):
                 flow = self._flows.cancel_flow(order, nonce=nonce, attempt=attempt)
                 update = await drive(self._parts.http, flow)
         except (ConnectFailed, VenueError) as error:
-            reason = str(error)
-            order = self._ledger.report(
-                order, Report.CANCEL_REFUSED, kind="cancel_reply", attempt=attempt, reason=reason
-            )
-            return _Tried(order=order, refusal=error)
+            return _Tried(order=self._refused(order, attempt, str(error)), refusal=error)
         except asyncio.CancelledError:
             self._unknown(order, attempt, "this run was stopped")
             raise
@@ -152,6 +214,14 @@ class Canceller:
         except TimeoutError:
             order = self._ledger.tracker[order.client_order_id]
         return _Tried(order=order, is_taken=is_taken)
+
+    def _reply_by(self, deadline: float) -> float:
+        """By when a reply must come, so that there is time to read what it did not tell."""
+        now = asyncio.get_running_loop().time()
+        return now + max(deadline - now, 0.0) * REPLY_SHARE
+
+    def _refused(self, order: InFlightOrder, attempt: int, reason: str) -> InFlightOrder:
+        return self._ledger.report(order, Report.CANCEL_REFUSED, kind="cancel_reply", attempt=attempt, reason=reason)
 
     def _unknown(self, order: InFlightOrder, attempt: int, reason: str) -> InFlightOrder:
         return self._ledger.report(order, Report.CANCEL_UNKNOWN, kind="cancel_reply", attempt=attempt, reason=reason)

@@ -96,6 +96,17 @@ class VenueFlows(ABC):
         """How the venue counts the nonce of an order, of its cancel, or of something else; None: it takes the time."""
         return None
 
+    def cancels_together(self, orders: Sequence[InFlightOrder]) -> list[list[InFlightOrder]]:
+        """Those of the orders that one request can cancel, in groups as large as it takes; none where it cannot."""
+        return []
+
+    def cancel_together_flow(self, orders: Sequence[InFlightOrder]) -> Flow[None]:
+        """Cancel such a group with one Request that changes something, its first. That it was taken says nothing of
+        any single order. Raises as cancel_flow.
+        """
+        raise NotImplementedError("this venue cancels orders one by one")
+        yield
+
     # Reads, no key needed
 
     @abstractmethod

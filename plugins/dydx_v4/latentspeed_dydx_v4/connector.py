@@ -6,6 +6,7 @@ reads them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,11 +24,13 @@ from . import encode, refusals, tx
 from .chain_state import ChainState
 from .config import DydxV4Config
 from .constants import (
+    BATCH_CANCEL,
     BROADCAST_TX,
     CANCEL_ORDER,
     GAS_LIMIT,
     GET_TX,
     LONG_TERM,
+    MAX_BATCH_CANCEL,
     PLACE_ORDER,
     SHORT_TERM,
     TIMEOUT_BLOCKS,
@@ -130,6 +133,32 @@ class DydxV4Perpetual(DydxV4Terms, PerpetualDerivativeBase):
             refused = _noted(order, reply.received_ns, refusals.words(said))
             return msgspec.structs.replace(refused, report=Report.CANCEL_REFUSED, attempt=attempt, venue_code=said.name)
         raise refusals.error_of(said, kind)
+
+    def cancels_together(self, orders: Sequence[InFlightOrder]) -> list[list[InFlightOrder]]:
+        """Short-term orders. Stateful cancels could share a transaction too, but one that is refused, because its order
+        was just filled, would take the others with it.
+        """
+        found = []
+        for order in orders:
+            end = self._end_of(order)
+            if end is not None and end.ids.order_flags == SHORT_TERM and end.good_til_block is not None:
+                found.append(order)
+        return [found[at : at + MAX_BATCH_CANCEL] for at in range(0, len(found), MAX_BATCH_CANCEL)]
+
+    def cancel_together_flow(self, orders: Sequence[InFlightOrder]) -> Flow[None]:
+        """The block until which the cancels hold is the last one of any of the orders. Code 0 is also the answer when
+        not one of them was cancelled.
+        """
+        client_ids: dict[int, list[int]] = {}
+        last_block = 0
+        for end in filter(None, map(self._end_of, orders)):
+            client_ids.setdefault(end.ids.clob_pair_id, []).append(end.ids.client_id)
+            last_block = max(last_block, end.good_til_block or 0)
+        body = encode.batch_cancel(self._owner(), client_ids, last_block)
+        reply = yield self._broadcast(self._sign(BATCH_CANCEL, body, self._sequence(0, True), 0))
+        said = tx.broadcast_response(self.web_utils.check(reply, changes=True))
+        if said.code:
+            raise refusals.error_of(said, self._meaning(said, cancels=True))
 
     def fence_flow(self, order: InFlightOrder) -> Flow[FenceVerdict]:
         """Whether an attempt can land no more. Asks only: it ends by itself, in memory at its last block, else at its

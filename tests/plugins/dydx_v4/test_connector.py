@@ -58,6 +58,8 @@ class Way:
         self.venue = venue
         self.faults: deque[str] = deque()
         self.broadcasts: list[bytes] = []
+        self.last_reply: Reply | None = None
+        self.overtaken = asyncio.Event()
 
     async def send(self, request: Request) -> Reply:
         self.venue.pass_time(BLOCK_NS // 4)
@@ -71,11 +73,14 @@ class Way:
             raise ReplyLost("reset")
         if fault == "exhausted":
             return Reply(status=8, body=b"too many", headers={}, received_ns=self.venue.now_ns)
+        if fault == "hollow" and self.last_reply is not None:  # says what it said the last time, and does nothing
+            return self.last_reply
         if fault == "late":  # the next one overtakes it
-            place = len(self.broadcasts)
-            while len(self.broadcasts) == place:
-                await asyncio.sleep(0)
+            self.overtaken.clear()
+            await self.overtaken.wait()
         reply = self.venue.send(request)
+        self.last_reply = reply
+        self.overtaken.set()
         if fault == "lost after":
             raise ReplyLost("reset")
         if fault == "twice":
@@ -602,6 +607,40 @@ async def test_a_cancel_with_a_refused_sequence_is_sent_anew(run: Runs, venue: V
         venue.control("reject", codespace="sdk", code=32)
         assert (await connector.cancel(order)).order.state is OrderState.CANCELLED
     assert len(way.broadcasts) == 3
+
+
+async def cancel_all(connector: DydxV4Perpetual, orders: list[InFlightOrder]) -> list[OrderOutcome]:
+    """As the command does it."""
+    await connector.cancel_together(orders)
+    return list(await asyncio.gather(*(connector.cancel(order, timeout_s=30) for order in orders)))
+
+
+async def test_short_term_orders_are_cancelled_in_one_transaction(run: Runs, way: Way) -> None:
+    async with run() as connector:
+        intents = {"a": brief(), "b": brief(15), "c": limit()}
+        orders = [(await place(connector, intent, name)).order for name, intent in intents.items()]
+        outcomes = await cancel_all(connector, orders)
+    assert [(outcome.error, outcome.order.state) for outcome in outcomes] == [(None, OrderState.CANCELLED)] * 3
+    assert len(way.broadcasts) == len(intents) + 2, "one for two, and one for the order in the chain's state"
+
+
+@pytest.mark.parametrize("fault", ["hollow", "lost before", "no connection", "exhausted"])
+async def test_orders_that_a_batch_did_not_cancel_are_cancelled_one_by_one(run: Runs, way: Way, fault: str) -> None:
+    """The chain answers code 0 to a batch of which every cancel failed."""
+    async with run() as connector:
+        orders = [(await place(connector, brief(15), name)).order for name in ("a", "b")]
+        way.faults.append(fault)
+        outcomes = await cancel_all(connector, orders)
+    assert [(outcome.error, outcome.order.state) for outcome in outcomes] == [(None, OrderState.CANCELLED)] * 2
+    assert len(way.broadcasts) == (4 if fault == "no connection" else 5)
+
+
+async def test_a_batch_that_is_refused_says_so_of_each_cancel(run: Runs, way: Way, venue: Venue) -> None:
+    async with run() as connector:
+        orders = [(await place(connector, brief(15), name)).order for name in ("a", "b")]
+        venue.control("reject", codespace="clob", code=5001)
+        await connector.cancel_together(orders)
+        assert [connector.in_flight_orders[order.client_order_id].state for order in orders] == [OrderState.OPEN] * 2
 
 
 async def test_what_is_filled_cannot_be_cancelled(run: Runs) -> None:
