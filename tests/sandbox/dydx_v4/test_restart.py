@@ -131,3 +131,24 @@ def test_a_fresh_chain_is_not_written_twice(make_venue: Any, venue: Any) -> None
     disk = Disk()
     again = restarted(make_venue, disk, venue)
     assert again.model.changed_rows() == []
+
+
+def test_public_trades_and_candles_are_still_there(make_venue: Any, venue: Any) -> None:
+    disk = Disk()
+    venue.place("buy", 3 * LOT, HIGH, tif="ioc")
+    venue.block()
+    venue.place("sell", 2 * LOT, LOW, tif="ioc", key=1)
+
+    def seen(of: Any) -> Any:
+        trades = of.get("trades/perpetualMarket/BTC-USD", limit=4)["trades"]
+        return trades, of.get("candles/perpetualMarkets/BTC-USD", resolution="1MIN", limit=1)["candles"]
+
+    before = seen(venue)
+    again = restarted(make_venue, disk, venue)
+    assert seen(again) == before
+    venue.block()
+    again.block()
+    assert seen(again) == seen(venue) != before
+    fill = again.rows("fills", key=1)["fills"][0]
+    trade = again.get("trades/perpetualMarket/BTC-USD", limit=1)["trades"][0]
+    assert (trade["side"], trade["size"], trade["createdAtHeight"]) == ("SELL", "0.0002", fill["createdAtHeight"])

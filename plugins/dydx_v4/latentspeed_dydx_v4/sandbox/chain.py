@@ -217,7 +217,7 @@ class Chain:
         world.items += [_holdings(world, key) for key in world.commit_subaccounts()]
         world.items += shortterm.expire(world)
         for pair, made in trades.items():
-            world.markets[pair].print_trades(made, world.elapsed())
+            world.markets[pair].print_trades(made)
         if world.items:
             world.tell(Block(height, time_ns, world.digest("operations", height), [*fills, *world.items]))
             world.touch("counters", "0", counters)
@@ -239,8 +239,8 @@ class Chain:
                 continue
             fresh, market.fresh = market.fresh, []
             made[pair] = []
-            for is_buy, price, size in fresh:
-                made[pair].append(Trade(is_buy, price, size, height, number, time_ns))
+            for item in fresh:
+                made[pair].append(Trade(item.is_buy, item.price, item.size, height, number, time_ns, item.kind))
                 number += 3
         return made
 
@@ -335,8 +335,11 @@ class Chain:
     # ---- after a restart -------------------------------------------------------------------------
 
     def rebuild_book(self) -> None:
-        """Put every order that rests back on the book, in its old place."""
+        """Put every order that rests back on the book, in its old place, and the trades that wait for their block."""
         world = self.world
+        for match in world.matches:
+            minute = world.now_ns // 60_000_000_000
+            world.markets[match.pair].traded(match.is_buy, match.price, match.size, minute, match.kind)
         leaving = {removal.order.key for removal in world.removals}
         resting = list(world.short.values())
         for order in world.stateful.values():

@@ -174,7 +174,7 @@ def _execute(
     """One trade, at the maker's price. taker None: background flow."""
     price, is_buy = maker.price, not maker.is_buy
     market.book.reduce(maker.order_id, size)
-    market.traded(is_buy, price, size, world.now_ns // 60_000_000_000)
+    market.traded(is_buy, price, size, world.now_ns // 60_000_000_000, kind)
     maker_side = _fill(world, resting, price, size, taker=False) if resting is not None else None
     taker_side = _fill(world, taker, price, size, taker=True) if taker is not None else None
     world.propose(
@@ -257,8 +257,8 @@ def _sweep(world: World, market: Market, touch: Touch) -> None:
 
 def _run_trades(world: World, market: Market, step: int) -> None:
     """The background trades of a step. Where a user rests in the way, the user trades."""
-    touch = market.touch
-    if touch is None:
+    touch, counters = market.touch, world.counters
+    if touch is None or not market.begin_step(step, counters.start_ns, counters.start_height):
         return
     for flow_trade in market.flow.trades(step):
         limit = touch.ask if flow_trade.is_buy else touch.bid

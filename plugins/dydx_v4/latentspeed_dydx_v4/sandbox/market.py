@@ -18,6 +18,8 @@ from .universe import MarketSpec
 
 TAPE = 1_000
 LOOK_BACK_STEPS = 400
+# Event numbers of background trades that nobody saw happen: above those of a block's matches, a range for each market.
+UNSEEN = 0x4000
 MAKER = "flow"
 RATE_ONE = 10**9  # funding rates are integers of 1e-9: an eighth of one ppm is 125
 
@@ -40,12 +42,20 @@ class Trade(msgspec.Struct, frozen=True):
         return event_id(self.height, self.number)
 
 
+class Fresh(msgspec.Struct, frozen=True):
+    """A trade that waits for its block."""
+
+    is_buy: bool
+    price: int
+    size: int
+    kind: str
+
+
 class Bar(msgspec.Struct):
     """What users' trades add to the candles of one minute."""
 
     high: int
     low: int
-    close: int
     volume: int = 0
     count: int = 0
 
@@ -91,8 +101,7 @@ class Market:
         self.sides: dict[int, bool] = {}
         self.conditionals = 0
         self.subscribers = 0
-        self.fresh: list[tuple[bool, int, int]] = []
-        self.last_price: int | None = None
+        self.fresh: list[Fresh] = []
         self._tape: deque[Trade] = deque(maxlen=TAPE)
         self._tape_step: int | None = None
         self.bars: dict[int, Bar] = {}
@@ -185,46 +194,59 @@ class Market:
             return []
         touch = self.flow.touch(step, self.shift)
         block = self.flow.step_start(step) // self.block_ns + 1
-        time_ns = start_ns + block * self.block_ns
+        time_ns, first = start_ns + block * self.block_ns, UNSEEN + 64 * self.pair
         return [
-            Trade(t.is_buy, touch.ask if t.is_buy else touch.bid, t.size, start_height + block, 2 + 3 * place, time_ns)
+            Trade(t.is_buy, touch.ask if t.is_buy else touch.bid, t.size, start_height + block, first + place, time_ns)
             for place, t in enumerate(trades)
         ]
 
-    def catch_up_tape(self, elapsed: int, start_ns: int, start_height: int) -> None:
-        """Fill the tape with the background trades of the steps whose blocks are over."""
-        last = self.flow.step_at(elapsed) - 2
+    def _fill_tape(self, last: int, start_ns: int, start_height: int) -> None:
+        """Put the background trades of the steps up to `last` on the tape, which nobody watched."""
         first = last - LOOK_BACK_STEPS if self._tape_step is None else max(self._tape_step + 1, last - LOOK_BACK_STEPS)
         for step in range(first, last + 1):
             self._tape.extend(self.flow_trades(step, start_ns, start_height))
         self._tape_step = last if self._tape_step is None else max(last, self._tape_step)
 
-    def traded(self, is_buy: bool, price: int, size: int, minute: int | None) -> None:
+    def begin_step(self, step: int, start_ns: int, start_height: int) -> bool:
+        """A step is about to happen for all to see; False when its trades are on the tape already."""
+        if self._tape_step is not None and step <= self._tape_step:
+            return False
+        self._fill_tape(step - 1, start_ns, start_height)
+        self._tape_step = step
+        return True
+
+    def traded(self, is_buy: bool, price: int, size: int, minute: int | None, kind: str = "LIMIT") -> None:
         """A trade happened and waits for its block; minute: of the candle, when it was not the path's own trade."""
-        self.fresh.append((is_buy, price, size))
-        self.last_price = price
-        if minute is None:
-            return
+        self.fresh.append(Fresh(is_buy, price, size, kind))
+        if minute is not None:
+            self._draw(price, size, minute)
+
+    def _draw(self, price: int, size: int, minute: int) -> None:
         bar = self.bars.get(minute)
         if bar is None:
             if len(self.bars) > 5_000:
                 del self.bars[next(iter(self.bars))]
-            bar = self.bars[minute] = Bar(price, price, price)
-        bar.high, bar.low, bar.close = max(bar.high, price), min(bar.low, price), price
+            bar = self.bars[minute] = Bar(price, price)
+        bar.high, bar.low = max(bar.high, price), min(bar.low, price)
         bar.volume += size
         bar.count += 1
 
-    def print_trades(self, trades: list[Trade], elapsed: int) -> None:
+    def print_trades(self, trades: list[Trade]) -> None:
         """A block is committed with these trades."""
         self._tape.extend(trades)
-        step = self.flow.step_at(elapsed) - 1
-        self._tape_step = step if self._tape_step is None else max(step, self._tape_step)
+
+    def reprint(self, trade: Trade) -> None:
+        """A user's trade of an earlier run, oldest first."""
+        self._tape.append(trade)
+        self._draw(trade.price, trade.size, trade.time_ns // 60_000_000_000)
 
     def recent_trades(self, elapsed: int, start_ns: int, start_height: int) -> list[Trade]:
         """The last trades, oldest first."""
-        if not self.watched or self._tape_step is None:
-            self.catch_up_tape(elapsed, start_ns, start_height)
-        return list(self._tape)
+        last = self.flow.step_at(elapsed) - 2
+        if self.watched and self.touch is not None:
+            last = min(last, self.touch.step)  # later steps happen for all to see
+        self._fill_tape(last, start_ns, start_height)
+        return sorted(self._tape, key=lambda trade: (trade.height, trade.number))
 
     # ---- day figures and funding -----------------------------------------------------------------
 

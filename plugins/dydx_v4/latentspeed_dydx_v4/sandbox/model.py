@@ -15,7 +15,7 @@ from latentspeed_cli.sandbox.model import (
     StoredRow,
 )
 
-from . import control, engine
+from . import control, engine, tapes
 from .accounts import ADDRESSES, MNEMONICS, PRIVATE_KEYS
 from .chain import Chain
 from .feeds import Feeds
@@ -70,6 +70,7 @@ class DydxModel:
         if self.world.load(kept):
             self.indexer.load(kept)
             self.chain.rebuild_book()
+            tapes.restore(self.indexer)
         else:
             self.world.start(now_ns)
             self.indexer.start()
