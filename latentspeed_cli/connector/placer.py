@@ -142,15 +142,22 @@ class Placer:
             known = await self._replay_from_journal(ticket)
             if known is not None:
                 return known
-        order, top = await self._prepare(ticket)
-        is_known = ticket.is_chosen or ticket.has_tried
-        failed = self._parts.journal.order(ticket.client_order_id) if is_known else None
-        if failed is not None:  # the number tells the journal which failure this attempt follows
-            order = msgspec.structs.replace(order, attempt=failed.attempt)
-        elif ticket.is_chosen:
-            adopted = await self._adopt(ticket, order)
-            if adopted is not None:
-                return adopted
+        try:
+            order, top = await self._prepare(ticket)
+            is_known = ticket.is_chosen or ticket.has_tried
+            failed = self._parts.journal.order(ticket.client_order_id) if is_known else None
+            if failed is not None:  # the number tells the journal which failure this attempt follows
+                order = msgspec.structs.replace(order, attempt=failed.attempt)
+            elif ticket.is_chosen:
+                adopted = await self._adopt(ticket, order)
+                if adopted is not None:
+                    return adopted
+        except TransportError:
+            # Of many copies of one command the venue may not answer all; one of them may have placed it by now.
+            known = await self._replay_from_journal(ticket) if ticket.is_chosen and not ticket.has_tried else None
+            if known is None:
+                raise
+            return known
         begun = await self._begin(ticket, self._with_expiry(order, top))
         if not begun.fresh:  # another run was faster by a moment
             return await self._replay(ticket, self._ledger.start(begun.order)) or await self.place(ticket)

@@ -54,6 +54,21 @@ async def test_a_replay_of_an_open_order_works_while_the_venue_is_down(rig: Rig)
     assert (again.replayed, again.order.state, again.error) == (True, OrderState.OPEN, None)
 
 
+async def test_a_copy_that_the_venue_does_not_answer_is_replayed_once_another_one_was_placed(rig: Rig) -> None:
+    async with rig.connector() as connector, rig.connector() as copy:
+        waiting = rig.http.gate["book"] = asyncio.Event()
+        rig.http.faults["book"].extend([Fault.LOST_AFTER, None, *[Fault.REFUSED] * 20])
+        slow = asyncio.create_task(copy.place_order(limit(), client_order_id="x"))
+        await rig.http.arrived["book"].wait()
+        del rig.http.gate["book"]
+        first = await connector.place_order(limit(), client_order_id="x")
+        waiting.set()
+        again = await slow
+    assert (first.replayed, again.replayed, again.error) == (False, True, None)
+    assert again.order.exchange_order_id == first.order.exchange_order_id
+    assert len(rig.http.kinds("place")) == 1
+
+
 async def test_other_parameters_are_a_conflict(rig: Rig) -> None:
     async with rig.connector() as connector:
         await connector.place_order(limit(), client_order_id="x")
