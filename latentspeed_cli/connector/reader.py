@@ -46,6 +46,7 @@ class Reader:
         self._parts = parts
         self._markets: Markets | None = None
         self._markets_lock = asyncio.Lock()
+        self._ready_lock = asyncio.Lock()
         self._tops: dict[str, BookTop] = {}
 
     async def ask(self, make: Callable[[], Flow[T]], *, timeout_s: float = READ_TIMEOUT_S) -> T:
@@ -127,9 +128,18 @@ class Reader:
 
     async def ready(self, *, order: InFlightOrder | None = None, intent: OrderIntent | None = None) -> None:
         """Know what has to be known before something is signed. Raises what the reads raise."""
+        async with self._ready_lock:  # many orders at once read it once
+            await self._learn(None, intent)
+        if order is not None:
+            await self._learn(order, intent)
+
+    async def _learn(self, order: InFlightOrder | None, intent: OrderIntent | None) -> None:
         flows, now_ns = self._flows, self._parts.clock.now_ns()
         if not flows.can_sign(now_ns, order=order, intent=intent):
-            await self.ask(lambda: flows.ready_to_sign_flow(now_ns, order=order, intent=intent))
+            reads = flows.ready_to_sign_flows(now_ns, order=order, intent=intent)
+            ends = await asyncio.gather(*map(self.ask, reads), return_exceptions=True)
+            for error in filter(None, ends):
+                raise error
 
     # Books and other public data
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -77,12 +77,13 @@ class VenueFlows(ABC):
         """Whether everything is known that signing needs: for a cancel of `order`, an order as `intent`, or else."""
         return True
 
-    def ready_to_sign_flow(
+    def ready_to_sign_flows(
         self, now_ns: int, *, order: InFlightOrder | None = None, intent: OrderIntent | None = None
-    ) -> Flow[None]:
-        """Read what can_sign misses. Raises AuthRejected when the venue does not know the account."""
-        return None
-        yield
+    ) -> Sequence[Callable[[], Flow[None]]]:
+        """What reads what can_sign misses; all are driven at the same time. They raise AuthRejected when the venue does
+        not know the account.
+        """
+        return ()
 
     def prepared(self, order: InFlightOrder, intent: OrderIntent) -> InFlightOrder:
         """`order` with what the venue fixes before it is sent: where it ends by itself, and its id if that is known."""

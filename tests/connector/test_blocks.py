@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -56,9 +56,12 @@ class BlockConnector(TinyConnector):
     def can_sign(self, now_ns: int, *, order: InFlightOrder | None = None, intent: OrderIntent | None = None) -> bool:
         return self.known_height == self.chain.height
 
-    def ready_to_sign_flow(
+    def ready_to_sign_flows(
         self, now_ns: int, *, order: InFlightOrder | None = None, intent: OrderIntent | None = None
-    ) -> Flow[None]:
+    ) -> Sequence[Callable[[], Flow[None]]]:
+        return (self.learn_height,)
+
+    def learn_height(self) -> Flow[None]:
         yield from self.ask("account")
         self.chain.reads += 1
         self.known_height = self.chain.height

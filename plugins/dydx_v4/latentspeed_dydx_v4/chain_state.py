@@ -52,27 +52,35 @@ class ChainState:
     def __init__(self, authenticator: int | None = None) -> None:
         self.account: Account | None = None
         self.block: Block | None = None
-        self.read_ns = 0
+        self.account_read_ns = self.block_read_ns = 0
         self.window = SHORT_BLOCK_WINDOW
         self.expected: int | None = None
         self.authenticator = authenticator
         self.block_ns: int | None = None
         self._refusals: dict[str, Refusal] = {}
 
-    def is_fresh(self, now_ns: int) -> bool:
-        return self.account is not None and self.block is not None and 0 <= now_ns - self.read_ns < MAX_AGE_NS
+    def knows_account(self, now_ns: int, *, counts_sequences: bool) -> bool:
+        """An account's number never changes; its sequence does, and matters where nonces are counted."""
+        is_fresh = not counts_sequences or 0 <= now_ns - self.account_read_ns < MAX_AGE_NS
+        return self.account is not None and is_fresh
 
-    def learn(self, *, account: Account, block: Block, now_ns: int) -> None:
+    def knows_block(self, now_ns: int) -> bool:
+        return self.block is not None and 0 <= now_ns - self.block_read_ns < MAX_AGE_NS
+
+    def learn_account(self, account: Account, now_ns: int) -> None:
         if self.expected is not None:  # the account may have moved on since a refusal named the number
             self.expected = max(self.expected, account.sequence)
         self.account = account
+        self.account_read_ns = now_ns
+
+    def learn_block(self, block: Block, now_ns: int) -> None:
         if self.block is None or block.height >= self.block.height:
             self.block = block
-        self.read_ns = now_ns
+        self.block_read_ns = now_ns
 
     def stale(self) -> None:
         """Read again before the next use: something was refused for what was believed."""
-        self.read_ns = 0
+        self.account_read_ns = self.block_read_ns = 0
 
     def learn_window(self, text: str) -> None:
         """From the words of a refusal, if they name it."""

@@ -174,7 +174,8 @@ class DydxV4Perpetual(DydxV4Terms, PerpetualDerivativeBase):
         if height is None:
             return _pending(f"the attempt is over after block {limit}")
         if self.chain.account is None:  # another run has sent it
-            yield from self.ready_to_sign_flow(0)
+            for read in self.ready_to_sign_flows(0):
+                yield from read()
         name = tx.tx_hash(self._placement(order))
         reply = yield self.web_utils.call(GET_TX, tx.get_tx_request(name))
         body = self.web_utils.found(reply)

@@ -5,6 +5,8 @@ An order is signed for a block or a time at which it ends, a transaction for an 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -96,30 +98,28 @@ class DydxV4Terms(DydxV4Reads):
     def can_sign(self, now_ns: int, *, order: InFlightOrder | None = None, intent: OrderIntent | None = None) -> bool:
         chain = self.chain
         return (
-            chain.is_fresh(now_ns)
+            chain.knows_account(now_ns, counts_sequences=self.counts_sequences)
+            and chain.knows_block(now_ns)
             and (chain.authenticator is not None or not self._signer().is_permitted_key)
             and (order is None or self._end_of(order) is not None)
-            and (intent is None or not _is_brief(intent) or chain.block_ns is not None)
+            and self._knows_pace(intent)
         )
 
-    def ready_to_sign_flow(
+    def ready_to_sign_flows(
         self, now_ns: int, *, order: InFlightOrder | None = None, intent: OrderIntent | None = None
-    ) -> Flow[None]:
+    ) -> Sequence[Callable[[], Flow[None]]]:
         """Account number, sequence and height from a node; for an order of others, its kind and end from its row."""
         auth = self._signer()
+        reads: list[Callable[[], Flow[None]]] = []
         if auth.is_permitted_key and self.chain.authenticator is None:
-            self.chain.authenticator = yield from self.authenticator_flow(auth)
-        account = self.chain.account
-        if account is None or self.counts_sequences:
-            account = yield from self._read_account(auth.owner)
-        block = yield from self._read_block()
-        self.chain.learn(account=account, block=block, now_ns=now_ns)
-        if intent is not None:
-            _check_clock(block, now_ns)
-        if intent is not None and _is_brief(intent) and self.chain.block_ns is None:
-            self.chain.block_ns = yield from self._measure_blocks(intent.trading_pair, block)
+            reads.append(partial(self._learn_authenticator, auth))
+        if not self.chain.knows_account(now_ns, counts_sequences=self.counts_sequences):
+            reads.append(partial(self._learn_account, auth.owner, now_ns))
+        if not (self.chain.knows_block(now_ns) and self._knows_pace(intent)):
+            reads.append(partial(self._learn_block, intent, now_ns))
         if order is not None and self._end_of(order) is None:
-            yield from self._learn_end(order)
+            reads.append(partial(self._learn_end, order))
+        return reads
 
     def prepared(self, order: InFlightOrder, intent: OrderIntent) -> InFlightOrder:
         """Immediate orders and brief ones live in the nodes' memory until a block, all others in the chain's state
@@ -158,13 +158,22 @@ class DydxV4Terms(DydxV4Reads):
 
     # Asking
 
-    def _read_account(self, owner: str) -> Flow[Account]:
-        reply = yield self.web_utils.call(ACCOUNT, chain_state.account_query(owner))
-        return chain_state.account(self.web_utils.found(reply), owner)
+    def _learn_authenticator(self, auth: DydxV4Auth) -> Flow[None]:
+        self.chain.authenticator = yield from self.authenticator_flow(auth)
 
-    def _read_block(self) -> Flow[Block]:
+    def _learn_account(self, owner: str, now_ns: int) -> Flow[None]:
+        reply = yield self.web_utils.call(ACCOUNT, chain_state.account_query(owner))
+        self.chain.learn_account(chain_state.account(self.web_utils.found(reply), owner), now_ns)
+
+    def _learn_block(self, intent: OrderIntent | None, now_ns: int) -> Flow[None]:
+        """The height, and for a brief order how long a block takes. Raises GuardRefused when the clocks differ."""
         reply = yield self.web_utils.call(node.LATEST_BLOCK, b"")
-        return chain_state.block(self.web_utils.check(reply, changes=False))
+        block = chain_state.block(self.web_utils.check(reply, changes=False))
+        self.chain.learn_block(block, now_ns)
+        if intent is not None:
+            _check_clock(block, now_ns)
+        if intent is not None and not self._knows_pace(intent):
+            self.chain.block_ns = yield from self._measure_blocks(intent.trading_pair, block)
 
     def _measure_blocks(self, trading_pair: str, block: Block) -> Flow[int]:
         """Nanoseconds a block, rounded up: since one of the market's latest trades, else since a settled funding.
@@ -201,6 +210,9 @@ class DydxV4Terms(DydxV4Reads):
         )
 
     # Small parts
+
+    def _knows_pace(self, intent: OrderIntent | None) -> bool:
+        return self.chain.block_ns is not None or intent is None or not _is_brief(intent)
 
     def _end_of(self, order: InFlightOrder) -> End | None:
         """What a cancel needs: known of our own orders, read for others."""

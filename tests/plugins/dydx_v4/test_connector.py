@@ -18,7 +18,7 @@ from latentspeed_dydx_v4.auth import DydxV4Auth, signature
 from latentspeed_dydx_v4.config import DydxV4Config
 from latentspeed_dydx_v4.connector import DydxV4Perpetual
 from latentspeed_dydx_v4.constants import ACCOUNT, BROADCAST_TX
-from latentspeed_dydx_v4.node import fields
+from latentspeed_dydx_v4.node import LATEST_BLOCK, fields
 from latentspeed_dydx_v4.protowire import data
 from latentspeed_dydx_v4.sandbox.accounts import ADDRESSES, PRIVATE_KEYS
 from latentspeed_dydx_v4.wallet import private_key
@@ -567,6 +567,26 @@ async def test_sequences_of_two_processes_that_overtake_each_other_heal(run: Run
         assert (await place(one, limit(), "next")).error is None
         assert len(await two.open_orders()) == 4
     assert [sequence for sequence, _ in way.sent()] == [0, 1, 2, 2, 3]
+
+
+async def test_what_signing_needs_is_read_at_the_same_time_and_once_for_all_orders(
+    run: Runs, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked, both = way.send, [], asyncio.Event()
+
+    async def send(request: Request) -> Reply:
+        if request.url.endswith((ACCOUNT, LATEST_BLOCK)):
+            asked.append(request.url.rpartition("/")[2])
+            if len(asked) == 2:
+                both.set()
+            await asyncio.wait_for(both.wait(), timeout=5)
+        return await real(request)
+
+    monkeypatch.setattr(way, "send", send)
+    async with run() as connector:
+        outcomes = await asyncio.gather(place(connector, limit(), "a"), place(connector, limit(), "b"))
+    assert {outcome.error for outcome in outcomes} == {None}
+    assert asked == ["Account", "GetLatestBlock"]
 
 
 async def test_many_orders_of_two_processes_take_each_sequence_once(run: Runs, way: Way) -> None:
