@@ -96,7 +96,7 @@ async def open_connector(
             account=auth.account if auth is not None else getattr(venue_config, "acts_for", None) or place.account,
             auth=auth if sign else None,
             web_utils=web_utils,
-            http=Throttle(Routes(http, calls), web_utils.requests_per_minute),
+            http=Throttle(Routes(http, calls), web_utils.rate),
             streams=streams,
             order_book_source=lambda symbols: hook.latentspeed_order_book_data_source(
                 config=venue_config, symbols=symbols

@@ -6,18 +6,16 @@ import asyncio
 
 from ..clock import NS_PER_S
 from ..core.flow import Reply, Request
-from ..core.rate_limit import WindowLimit
+from ..core.rate_limit import Rate, WindowLimit
 from .parts import Http
-
-MINUTE_NS = 60 * NS_PER_S
 
 
 class Throttle:
     """Http that makes reads wait for room. A change never waits: its time was fixed when it was signed."""
 
-    def __init__(self, http: Http, requests_per_minute: int) -> None:
+    def __init__(self, http: Http, rate: Rate) -> None:
         self._http = http
-        self._limit = WindowLimit(requests_per_minute, MINUTE_NS)
+        self._limit = WindowLimit(rate.weight, rate.window_s * NS_PER_S)
         self.waited_total = 0
 
     async def send(self, request: Request) -> Reply:

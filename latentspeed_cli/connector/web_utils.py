@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..core.flow import Reply
+from ..core.rate_limit import Rate
 
 
 class WebUtils(Protocol):
     """Addresses of one network, and what a reply's status means.
 
     base_url: REST root. ws_url: stream root. Both follow from the network, or from an explicit base URL.
-    requests_per_minute: the most that the venue takes from one address, in the weights of its requests.
+    rate: the most that the venue takes from one address, in the weights of its requests.
     """
 
     base_url: str
     ws_url: str
-    requests_per_minute: int
+    rate: Rate
 
     def check(self, reply: Reply, *, changes: bool) -> bytes:
         """The body of a usable reply.

@@ -7,6 +7,15 @@ from __future__ import annotations
 
 from collections import deque
 
+import msgspec
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue takes from one address: at most `weight` in any stretch of `window_s`."""
+
+    weight: int
+    window_s: int
+
 
 class WindowLimit:
     """At most `limit` weight in any stretch of `window_ns`."""

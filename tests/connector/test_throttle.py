@@ -6,6 +6,7 @@ import asyncio
 
 from latentspeed_cli.connector.throttle import Throttle
 from latentspeed_cli.core.flow import Reply, Request
+from latentspeed_cli.core.rate_limit import Rate
 
 
 class Wire:
@@ -25,7 +26,7 @@ def read(weight: int) -> Request:
 
 async def test_reads_within_the_allowance_go_at_once() -> None:
     wire = Wire()
-    throttle = Throttle(wire, 100)
+    throttle = Throttle(wire, Rate(weight=100, window_s=60))
     for _ in range(5):
         await throttle.send(read(20))
     assert len(wire.sent) == 5
@@ -34,7 +35,7 @@ async def test_reads_within_the_allowance_go_at_once() -> None:
 
 async def test_a_read_beyond_the_allowance_waits() -> None:
     wire = Wire()
-    throttle = Throttle(wire, 100)
+    throttle = Throttle(wire, Rate(weight=100, window_s=60))
     await throttle.send(read(100))
     waiting = asyncio.ensure_future(throttle.send(read(1)))
     await asyncio.sleep(0.02)
@@ -44,7 +45,7 @@ async def test_a_read_beyond_the_allowance_waits() -> None:
 
 async def test_a_change_never_waits() -> None:
     wire = Wire()
-    throttle = Throttle(wire, 100)
+    throttle = Throttle(wire, Rate(weight=100, window_s=60))
     await throttle.send(read(100))
     change = Request(url="http://127.0.0.1:1/exchange", body=b"", changes=True)
     await asyncio.wait_for(throttle.send(change), 0.5)
@@ -53,5 +54,5 @@ async def test_a_change_never_waits() -> None:
 
 async def test_a_request_heavier_than_the_whole_allowance_is_sent_all_the_same() -> None:
     wire = Wire()
-    await asyncio.wait_for(Throttle(wire, 100).send(read(500)), 0.5)
+    await asyncio.wait_for(Throttle(wire, Rate(weight=100, window_s=60)).send(read(500)), 0.5)
     assert len(wire.sent) == 1

@@ -21,6 +21,7 @@ from latentspeed_cli.core.decimals import plain
 from latentspeed_cli.core.flow import Flow, Reply, Request
 from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
 from latentspeed_cli.core.market_data import Candle, MarketContext, OrderBookSnapshot, PriceLevel, PublicTrade
+from latentspeed_cli.core.rate_limit import Rate
 from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report, TradeUpdate
 from latentspeed_cli.core.symbols import Market, SymbolMap
 from latentspeed_cli.core.trading_rule import TradingRule
@@ -274,7 +275,7 @@ class TinyAuth:
 class TinyWebUtils:
     base_url = "http://tiny"
     ws_url = "ws://tiny"
-    requests_per_minute = 1_000_000
+    rate = Rate(weight=1_000_000, window_s=60)
 
     def check(self, reply: Reply, *, changes: bool) -> bytes:
         if reply.status == 429:

@@ -152,7 +152,7 @@ class Process:
                 account=site.account,
                 auth=hook.latentspeed_auth(config=config) if sign else None,
                 web_utils=web_utils,
-                http=Throttle(SimulatedHttp(world.network, self), web_utils.requests_per_minute),
+                http=Throttle(SimulatedHttp(world.network, self), web_utils.rate),
                 streams=streams,
                 order_book_source=lambda symbols: hook.latentspeed_order_book_data_source(
                     config=config, symbols=symbols

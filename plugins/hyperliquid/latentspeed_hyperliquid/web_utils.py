@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from latentspeed_cli.core.flow import Reply, Request
+from latentspeed_cli.core.rate_limit import Rate
 from latentspeed_cli.errors import OrderRejected, ProtocolError, RateLimited, ReplyLost
 
 from .config import HyperliquidConfig
@@ -29,7 +30,8 @@ class HyperliquidWebUtils:
         self.ws_url = "ws" + self.base_url.removeprefix("http") + "/ws"
         self.info_url = self.base_url + "/info"
         self.exchange_url = self.base_url + "/exchange"
-        self.requests_per_minute = REQUESTS_PER_MINUTE * (SANDBOX_LEEWAY if config.network == "sandbox" else 1)
+        leeway = SANDBOX_LEEWAY if config.network == "sandbox" else 1
+        self.rate = Rate(weight=REQUESTS_PER_MINUTE * leeway, window_s=60)
 
     def info(self, kind: str, **fields: object) -> Request:
         """A read. kind: the venue's `type`; fields: its other members, in the venue's spelling."""

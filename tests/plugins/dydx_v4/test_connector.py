@@ -30,6 +30,7 @@ from latentspeed_cli.connector.parts import OrderOutcome, Parts
 from latentspeed_cli.core.flow import Reply, Request
 from latentspeed_cli.core.guards import Guards
 from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
+from latentspeed_cli.core.reports import Report
 from latentspeed_cli.core.types import OrderState, OrderType, TimeInForce, TradeType
 from latentspeed_cli.entropy import SeededEntropy
 from latentspeed_cli.errors import (
@@ -286,6 +287,50 @@ async def test_a_stop_order_waits_for_its_trigger(run: Runs) -> None:
         outcome = await place(connector, stop)
         assert (outcome.error, outcome.order.state) == (None, OrderState.OPEN)
         assert (await connector.cancel(outcome.order)).order.state is OrderState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("kind", "side", "trigger", "price", "reached", "state"),
+    [
+        (OrderType.STOP, "sell", "70000", None, "69900", OrderState.FILLED),
+        (OrderType.STOP, "buy", "99000", None, "99100", OrderState.FILLED),
+        (OrderType.TAKE_PROFIT, "sell", "99000", None, "99100", OrderState.FILLED),
+        (OrderType.STOP_LIMIT, "sell", "70000", "75000", "69900", OrderState.OPEN),
+        (OrderType.TAKE_PROFIT_LIMIT, "buy", "70000", "60000", "69900", OrderState.OPEN),
+    ],
+)
+async def test_a_conditional_order_waits_is_triggered_and_lives_on_as_what_it_is(
+    run: Runs,
+    venue: Venue,
+    kind: OrderType,
+    side: str,
+    trigger: str,
+    price: str | None,
+    reached: str,
+    state: OrderState,
+) -> None:
+    intent = OrderIntent(
+        trading_pair="BTC-USD",
+        side=TradeType(side),
+        order_type=kind,
+        amount=Decimal("0.001"),
+        price=None if price is None else Decimal(price),
+        trigger_price=Decimal(trigger),
+    )
+    async with run() as connector:
+        placed = await place(connector, intent)
+        assert (placed.error, placed.order.state) == (None, OrderState.OPEN)
+        venue.pass_blocks(3)
+        (told,) = venue.drive(connector.order_status_flow(placed.order))
+        assert (told.report, told.reason) == (Report.ACCEPTED, "untriggered")
+        venue.control("price", ticker="BTC-USD", mid=reached, oracle=reached)
+        venue.pass_blocks(4)
+        order = await connector.resolve(placed.order)
+        assert order.state is state
+        if state is OrderState.OPEN:
+            (told,) = venue.drive(connector.order_status_flow(order))
+            assert (told.report, told.reason) == (Report.ACCEPTED, None), "it is an order of the book now"
+            assert (await connector.cancel(order)).order.state is OrderState.CANCELLED
 
 
 @pytest.mark.parametrize("intent", [limit("99000", post_only=True), brief(10, price="99000", post_only=True)])

@@ -677,4 +677,5 @@ def test_addresses_of_the_networks() -> None:
         "wss://indexer.dydx.trade/v4/ws",
         "oegs.dydx.trade:443",
     )
-    assert own.requests_per_minute > main.requests_per_minute
+    assert (main.rate.weight, main.rate.window_s) == (100, 10), "100 requests at once, and then none for 10 s"
+    assert own.rate.weight > main.rate.weight
