@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -194,8 +195,11 @@ def _from_keystore(name: str, environ: Mapping[str, str]) -> str:
         raise CredentialError(f"keystore {name} has version {head.version}; only 3 is known")
     if not affordable:
         raise CredentialError(f"keystore {name} asks for an absurd amount of work to open")
+    limit = sys.getrecursionlimit()
     from eth_account import Account
 
+    # That import raises it to a depth at which a JSON scanner exhausts the stack; what the venue sends is read later.
+    sys.setrecursionlimit(limit)
     try:
         return "0x" + Account.decrypt(content, password).hex().removeprefix("0x")
     except (ValueError, KeyError, TypeError, NotImplementedError, OverflowError):

@@ -64,7 +64,7 @@ class Stage:
             "port": self.exchange.base_url.rsplit(":", 1)[1],
             "tls-url": self.exchange.base_url.replace("http:", "https:"),
             "now-ms": str(time.time_ns() // 1_000_000),
-            "nested": "[" * 100_000,
+            "nested": '{"unknown":' + "[" * 99_000,
             "id": "no-id-yet",
         }
 

@@ -6,6 +6,8 @@ import copy
 import json
 import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -165,3 +167,44 @@ def test_a_keystore_that_does_not_open_is_refused(write: Write, keystore: str) -
 def test_without_the_keyring_library_there_is_no_key() -> None:
     with pytest.raises(CredentialError, match="keyring"):
         load(KeySource(kind="keyring", name="main"), ENVIRON)
+
+
+DEEP = """
+import sys
+from latentspeed_cli.keys import KeySource, load
+from latentspeed_cli.errors import ProtocolError
+limit = sys.getrecursionlimit()
+load(KeySource(kind="keystore", name=sys.argv[1]))
+assert "eth_account" in sys.modules and sys.getrecursionlimit() == limit
+from latentspeed_dydx_v4 import payloads, wire
+from latentspeed_hyperliquid import decode, payloads as theirs
+from latentspeed_hyperliquid.streams import _refused
+deep = b"[" * 99_000 + b"]" * 99_000
+kinds = (wire.shape, payloads.SubaccountReply), (wire.shape, payloads.PerpetualMarkets), (decode.shape, theirs.Book)
+for shape, kind in kinds:
+    for body in (deep, b'{"unknown":' + deep + b"}", b'{"markets":{"a":' + deep + b"}}", b'{"a":' * 99_000):
+        try:
+            shape(body, kind)
+        except ProtocolError:
+            continue
+        raise SystemExit(f"{kind} of {body[:20]}")
+print(_refused("Invalid subscription {" + deep.decode()).key)
+"""
+
+
+def test_a_keystore_leaves_deep_nesting_bounded(write: Write, keystore: str) -> None:
+    """Its library raises the recursion limit; deep JSON from the venue must end in an error, not the process."""
+    source, environ = keystore_source(write, keystore)
+    ended = subprocess.run(
+        [sys.executable, "-c", DEEP, source.name],
+        env={**os.environ, **environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "None\n"), ended.stderr
+
+
+def test_words_may_stand_on_several_lines(write: Write) -> None:
+    words = "test test test test test test test test test test test junk"
+    assert load(file_source(write("words", words.replace(" ", "\n", 3) + "\n")), ENVIRON).reveal() == words
