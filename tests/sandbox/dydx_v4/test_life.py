@@ -366,6 +366,33 @@ def test_the_rest_of_a_conditional_ioc_order_ends_on_chain(venue: Any) -> None:
     ]
 
 
+def test_a_conditional_ioc_order_that_filled_partly_is_open_until_its_removal(venue: Any) -> None:
+    venue.control("seed_book", ticker="BTC-USD", bids=[["82000", "0.0001"]], asks=[["85000", "1"]])
+    number = listen(venue)
+    venue.place("sell", 3 * LOT, LOW, "conditional", "ioc", condition="stop", trigger=83_000 * TICK)
+    venue.control("price", ticker="BTC-USD", oracle="82000")
+    venue.block(3)
+    assert [(item[0], item[2]) for item in told(venue, number) if item[0] != "FILL"] == [
+        ("UNTRIGGERED", None),
+        ("OPEN", "0"),
+        ("OPEN", "0.0001"),
+        ("CANCELED", "0.0001"),
+    ]
+
+
+def test_an_order_whose_end_was_lost_is_swept_from_the_cache(venue: Any) -> None:
+    placed = venue.place("buy", LOT, LOW)
+    venue.control("late", drop=True)
+    assert venue.cancel(placed).code == 0
+    venue.block(30)
+    venue.pass_time(20)
+    number = listen(venue)
+    assert [row["status"] for row in venue.rows("orders")] == ["BEST_EFFORT_OPENED"]
+    venue.pass_time(25)
+    assert [row["status"] for row in venue.rows("orders")] == []
+    assert [(status, reason) for status, reason, _, _ in told(venue, number)] == [("CANCELED", "INDEXER_EXPIRED")]
+
+
 def test_a_reduce_only_order_is_cut_to_the_position(venue: Any) -> None:
     venue.place("buy", 3 * LOT, HIGH, tif="ioc")
     venue.block()

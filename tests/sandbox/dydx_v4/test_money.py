@@ -275,3 +275,28 @@ def test_leverage_is_a_floor_under_the_margin(venue: Any) -> None:
         clob_pair_leverage=(t.LeverageEntry(clob_pair_id=0, custom_imf_ppm=10_000),),
     )
     assert venue.submit(low).code == 11003
+
+
+def test_profit_and_loss_is_written_at_first_and_every_hour(venue: Any) -> None:
+    venue.block()
+    [first] = venue.rows("historical-pnl")["historicalPnl"]
+    assert (first["equity"], first["totalPnl"], first["netTransfers"]) == ("100000", "0", "100000")
+    venue.control("fund", address=ADDRESSES[0], amount="50")
+    venue.place("buy", 100 * LOT, HIGH, tif="ioc")
+    venue.pass_time(2 * 3_600)
+    rows = venue.rows("historical-pnl")["historicalPnl"]
+    assert len(rows) == 3
+    assert rows[-1] == first
+    assert [row["netTransfers"] for row in rows[:2]] == ["100050", "100050"]
+    for row in rows:
+        assert Decimal(row["totalPnl"]) == Decimal(row["equity"]) - Decimal(row["netTransfers"])
+    assert Decimal(rows[0]["totalPnl"]) < 0
+    assert venue.rows("historical-pnl", limit=1)["historicalPnl"] == rows[:1]
+    assert venue.rows("historical-pnl", createdBeforeOrAt=rows[1]["createdAt"])["historicalPnl"] == rows[1:]
+    assert venue.rows("historical-pnl", createdOnOrAfterHeight=rows[1]["blockHeight"])["historicalPnl"] == rows[:2]
+    newer = venue.rows("pnl")["pnl"]
+    assert newer[0].keys() == {"equity", "totalPnl", "netTransfers", "createdAt", "createdAtHeight"}
+    assert len(newer) == 3
+    assert venue.rows("pnl", daily="true")["pnl"] == newer[:1]
+    parent = venue.get("historical-pnl/parentSubaccountNumber", address=ADDRESSES[0], parentSubaccountNumber=0)
+    assert parent["historicalPnl"] == rows

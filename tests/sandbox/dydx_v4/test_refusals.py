@@ -321,6 +321,20 @@ def test_replacing_follows_the_rules(venue: Any) -> None:
         assert (answer.code, answer.raw_log) == (20, f"{text}: Replacing an existing order failed")
     assert venue.submit(changed(first, good_til_block=gtb + 1, subticks=LOW - TICK)).code == 0
     assert [row["price"] for row in venue.rows("orders")] == ["79999"]
+    # That a time in force may not change comes before what is filled.
+    venue.control("trade", ticker="BTC-USD", side="sell", size="0.0001", price="79999")
+    answer = venue.submit(changed(first, good_til_block=gtb + 2, time_in_force=1))
+    assert answer.raw_log.startswith("New order cannot change the TimeInForce of the existing order")
+
+
+def test_twap_orders_are_not_taken(venue: Any) -> None:
+    order = venue.order("buy", 100 * LOT, LOW, "twap", flags=128)
+    twap = t.TwapParameters(duration=300, interval=30, price_tolerance=10_000)
+    assert venue.submit(order).code == 12
+    answer = venue.submit(changed(order, twap_parameters=twap))
+    assert (answer.codespace, answer.code) == ("clob", 49)
+    # The protocol alone makes suborders.
+    assert venue.submit(venue.order("buy", LOT, LOW, "suborder", flags=256)).code == 3000
 
 
 def test_bytes_that_are_no_transaction(venue: Any) -> None:

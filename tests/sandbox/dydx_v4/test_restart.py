@@ -34,7 +34,15 @@ def restarted(make_venue: Any, disk: Disk, old: Any, seconds: float = 0.0, scena
 
 
 def views(venue: Any) -> Any:
-    paths = ("orders", "fills", "perpetualPositions", "assetPositions", "transfers", "fundingPayments")
+    paths = (
+        "orders",
+        "fills",
+        "perpetualPositions",
+        "assetPositions",
+        "transfers",
+        "fundingPayments",
+        "historical-pnl",
+    )
     return [venue.rows(path, key=key) for path in paths for key in (0, 1)]
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from . import pnl as pnls
 from . import shapes
-from .numbers import iso, text, usdc
+from .numbers import text, usdc
 from .params import Query, bad, not_found, paged
 from .rows import FillRow, OrderRow, SubaccountRow
 from .state import Order
@@ -253,13 +254,6 @@ def funding_payments(indexer: Indexer, address: str, numbers: Numbers, query: Qu
 
 
 def pnl(indexer: Indexer, address: str, numbers: Numbers, query: Query, *, old: bool) -> dict[str, Any]:
-    """Profit and loss. Simplified: one row, of now; the venue keeps one an hour."""
-    mine = [_row(indexer, address, number) for number in numbers]
-    query.limit()
-    total = sum((shapes.equity(indexer.world, row)[0] for row in mine), Decimal(0))
-    moved = Decimal(sum(row.net_transfers for row in mine)).scaleb(-6)
-    when, height = iso(indexer.time_ns), str(indexer.height)
-    shown = {"equity": text(total), "totalPnl": text(total - moved), "netTransfers": text(moved), "createdAt": when}
-    if old:
-        return {"historicalPnl": [{**shown, "blockHeight": height, "blockTime": when}]}
-    return {"pnl": [{**shown, "createdAtHeight": height}]}
+    for number in numbers:
+        _row(indexer, address, number)
+    return pnls.shown(indexer, address, numbers, query, old=old)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from . import ledger, limits, shortterm, signing, stateful, timers, transfers, tx, validate
+from .numbers import NS_PER_MS
 from .refusals import Refused, sdk
 from .state import IOC, Account, Block, Holdings, Match, Order, Subaccount, TxResult, Waiting
 from .tx import Tx
@@ -200,7 +201,8 @@ class Chain:
         height = counters.height + 1
         world.items = []
         removed: set[str] = set()
-        trades = self._trades(height, time_ns)
+        told_ns = time_ns // NS_PER_MS * NS_PER_MS  # the indexer keeps milliseconds
+        trades = self._trades(height, told_ns)
         fills = self._apply_matches(removed, trades)
         if not self.hold_blocks:
             self._deliver_all(height, time_ns, removed)
@@ -219,14 +221,14 @@ class Chain:
         for pair, made in trades.items():
             world.markets[pair].print_trades(made)
         if world.items:
-            world.tell(Block(height, time_ns, world.digest("operations", height), [*fills, *world.items]))
+            world.tell(Block(height, told_ns, world.digest("operations", height), [*fills, *world.items]))
             world.touch("counters", "0", counters)
         elif height % 32 < skipped + 1:
             world.touch("counters", "0", counters)
         world.items = []
         stateful.match_new(world)
         timers.liquidate(world)
-        return Committed(height, time_ns, trades)
+        return Committed(height, told_ns, trades)
 
     def _trades(self, height: int, time_ns: int) -> dict[int, list[Trade]]:
         """Number the public trades of the block. Matches of users keep their number in the match itself."""
@@ -349,7 +351,7 @@ class Chain:
             elif order.key not in leaving and order.key not in world.to_match and order.time_in_force != IOC:
                 resting.append(order)
         for order in sorted(resting, key=lambda order: order.book_id):
-            if order.left and order.book_id and order.flags != 128:
+            if order.left and order.book_id:
                 world.by_book_id[order.book_id] = order
                 market = world.markets[order.pair]
                 market.put_back(order.book_id, order.subaccount, order.is_buy, order.subticks, order.left)

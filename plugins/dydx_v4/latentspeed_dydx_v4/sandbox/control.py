@@ -140,6 +140,7 @@ def _fund(model: DydxModel, given: Fund) -> object:
     if given.address not in world.accounts:
         world.open_account(given.address)
     ledger.pay(world, world.subaccount(given.address, given.subaccount), amount)
+    model.indexer.granted(given.address, given.subaccount, amount)
     return None
 
 

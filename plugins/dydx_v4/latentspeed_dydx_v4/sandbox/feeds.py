@@ -56,7 +56,8 @@ class Feeds:
 
     def _block(self, block: Committed) -> None:
         indexer, sockets = self.indexer, self.sockets
-        indexer.height, indexer.time_ns = block.height, block.time_ns
+        for update in indexer.reached(block.height, block.time_ns):
+            sockets.publish_account(update)
         if not sockets.connections:
             return
         contents = {"blockHeight": str(block.height), "time": iso(block.time_ns)}

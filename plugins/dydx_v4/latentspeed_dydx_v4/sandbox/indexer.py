@@ -10,7 +10,7 @@ import msgspec
 
 from latentspeed_cli.sandbox.model import StoredRow
 
-from . import rows, shapes
+from . import pnl, rows, shapes
 from .market import event_id
 from .positions import Positions
 from .rows import FillRow, OrderRow, PaymentRow, PositionRow, SubaccountRow, TransferRow
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from .world import World
 
 KEPT = 20_000
+# Orders that ended unheard leave the cache by a job (section 10.3).
+SWEEP_NS = 120_000_000_000
+SWEPT_BLOCKS_LATE = 20
 FINAL = frozenset({"FILLED", "CANCELED"})
 _KINDS: dict[str, Any] = {
     "i_order": OrderRow,
@@ -46,6 +49,7 @@ _KINDS: dict[str, Any] = {
     "i_payment": PaymentRow,
     "i_subaccount": SubaccountRow,
     "i_cancelled": str,
+    "i_pnl": pnl.PnlRow,
 }
 
 
@@ -76,6 +80,7 @@ class Indexer:
         self.transfers: deque[TransferRow] = deque()
         self.payments: deque[PaymentRow] = deque()
         self.subaccounts: dict[str, SubaccountRow] = {}
+        self.pnl = pnl.PnlRows(self)
         self._out: list[Update] = []
 
     # ---- storage ---------------------------------------------------------------------------------
@@ -107,6 +112,7 @@ class Indexer:
         for fill in sorted(found["i_fill"].values(), key=lambda fill: fill.event):
             self.fills.setdefault(f"{fill.owner}/{fill.number}", deque()).append(fill)
         self.transfers = deque(sorted(found["i_transfer"].values(), key=lambda row: row.serial))
+        self.pnl.load(found["i_pnl"].values())
         self.payments = deque(sorted(found["i_payment"].values(), key=lambda row: row.serial))
 
     def _keep(self, kind: str, key: str, value: Any) -> None:
@@ -137,6 +143,37 @@ class Indexer:
         else:
             self._block(news)
         return self._out
+
+    def reached(self, height: int, time_ns: int) -> list[Update]:
+        """A block is processed, whatever was in it: the jobs that go by height and time. Messages for subscribers."""
+        self._out = []
+        swept = time_ns // SWEEP_NS > self.time_ns // SWEEP_NS
+        self.height, self.time_ns = height, time_ns
+        if swept:
+            self._sweep()
+        self.pnl.reached(height, time_ns)
+        return self._out
+
+    def _sweep(self) -> None:
+        """Drop short-term orders from the cache that ended unheard, as when their removal was lost."""
+        for key, order in list(self.live.items()):
+            if (order.good_til_block or 0) + SWEPT_BLOCKS_LATE > self.height:
+                continue
+            self._forget(key)
+            row = self.orders.get(key)
+            if row is not None and row.status not in FINAL:
+                row.status = "CANCELED"
+                self._keep_order(key, row)
+            shown = shapes.ws_order(self.world, order, row, status="CANCELED", reason="INDEXER_EXPIRED")
+            self._say(order.owner, order.number, {"orders": [shown]})
+
+    def granted(self, owner: str, number: int, amount: int) -> None:
+        """The control API gave micro-USDC to a subaccount: that is no profit."""
+        row = self.subaccounts.get(f"{owner}/{number}")
+        if row is None:
+            row = SubaccountRow(owner, number, 0, {}, self.height, self.time_ns)
+        row.net_transfers += amount
+        self._keep_subaccount(row)
 
     def _say(self, owner: str, number: int, contents: dict[str, Any]) -> None:
         self._out.append(Update(owner, number, {**contents, "blockHeight": str(self.height)}))
@@ -340,7 +377,8 @@ class Indexer:
             row.status = "FILLED"
             self._forget(key)
         elif row.status != "CANCELED":
-            row.status = "CANCELED" if order.time_in_force == IOC else self.cancelled.get(key, "OPEN")
+            is_over = order.is_short_term and order.time_in_force == IOC
+            row.status = "CANCELED" if is_over else self.cancelled.get(key, "OPEN")
         self._keep_order(key, row)
         return row
 

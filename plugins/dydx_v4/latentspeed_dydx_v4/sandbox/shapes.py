@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import rows
 from .numbers import decimal, iso, plain, text, usdc
 from .rows import FillRow, OrderRow, PaymentRow, PositionRow, SubaccountRow, TransferRow
-from .state import IOC, LONG_TERM, POST_ONLY, SHORT_TERM, STOP_LOSS, TWAP, Order
+from .state import IOC, LONG_TERM, POST_ONLY, SHORT_TERM, STOP_LOSS, Order
 
 if TYPE_CHECKING:
     from .indexer import Indexer
@@ -27,8 +27,6 @@ def side(is_buy: bool) -> str:
 
 def order_type(order: Order) -> str:
     """A market order is LIMIT too."""
-    if order.flags == TWAP:
-        return "TWAP"
     if order.flags in (SHORT_TERM, LONG_TERM) or not order.condition:
         return "LIMIT"
     return "STOP_LIMIT" if order.condition == STOP_LOSS else "TAKE_PROFIT"

@@ -31,7 +31,7 @@ def place(world: World, order: Order) -> None:
     old = world.short.get(order.key)
     filled = world.filled(order.key)
     if old is not None:
-        _may_replace(old, order, filled)
+        _may_replace(old, order)
     order.filled = filled
     market = world.markets[order.pair]
     if order.left < market.spec.step:
@@ -62,17 +62,12 @@ def place(world: World, order: Order) -> None:
         raise clob(2005)
 
 
-def _may_replace(old: Order, new: Order, filled: int) -> None:
+def _may_replace(old: Order, new: Order) -> None:
     assert old.good_til_block is not None
     assert new.good_til_block is not None
     earlier = new.good_til_block < old.good_til_block
     if earlier or (new.good_til_block == old.good_til_block and _digest(new) <= _digest(old)):
         raise clob(20, "New order cannot reduce the GoodTilBlock or GoodTilBlockTime of existing order")
-    if new.time_in_force == IOC and filled:
-        raise clob(
-            20,
-            f"Cannot replace partially filled order with IOC order. Size: {new.quantums}, Fill Amount: {filled}.",
-        )
     for name, changed in (
         ("Side of", new.is_buy != old.is_buy),
         ("TimeInForce of", new.time_in_force != old.time_in_force),

@@ -33,6 +33,8 @@ def key_of(message: MsgCancelOrder) -> str:
 def check_place(world: World, order: Order) -> None:
     """The mempool check of a stateful placement; it waits for its block afterwards. Raises Refused."""
     validate.against_state(world, order)
+    if order.flags == TWAP:
+        raise clob(49, "this chain takes no TWAP orders")
     key = order.key
     if key in world.stateful_cancels:
         raise clob(
@@ -88,7 +90,7 @@ def deliver_place(world: World, order: Order, tx_index: int) -> None:
     world.items.append(Placed(copy.copy(order)))
     if order.flags == CONDITIONAL:
         world.markets[order.pair].conditionals += 1
-    elif order.flags != TWAP:
+    else:
         world.match_later(order.key)
 
 
