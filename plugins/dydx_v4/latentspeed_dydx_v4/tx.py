@@ -59,10 +59,7 @@ def body(
 ) -> bytes:
     """TxBody. authenticators: which one stands for each message, when another key than the account's signs."""
     out = b"".join([message(1, any_of(*item)) for item in messages])
-    if memo:
-        out += data(2, memo.encode())
-    if timeout_height:
-        out += number(3, timeout_height)
+    out += data(2, memo.encode()) + number(3, timeout_height)
     if authenticators:
         out += message(2047, any_of(TX_EXTENSION, packed(1, authenticators)))
     return out
