@@ -31,8 +31,10 @@ from .venue import VenueFlows
 
 # A cancel may be sent again, each time with a nonce of its own, and so it is while the order stays alive.
 RETRY_WAITS_S = (0.2, 0.5, 1.0, 2.0)
-# How often an order is read whose cancel the venue took, and that ends a little later.
+# How often an order is read whose cancel the venue took, and that ends a little later; and after how many readings
+# another cancel is sent when it goes on resting.
 WATCH_WAITS_S = (0.1, 0.2, 0.3, 0.5, 1.0)
+LOOKS_BEFORE_ANOTHER = 7  # about four seconds
 # How often the list of open orders is read for the effect of a request that cancelled several.
 LISTED_WAITS_S = (0.1, 0.2, 0.4, 0.8)
 REPLY_SHARE = 0.6
@@ -134,51 +136,60 @@ class Canceller:
             order = await self._settle(order, deadline=deadline)
             if order.state is OrderState.FAILED:
                 return cancelled(order, proved_absent=True)
-        if order.client_order_id in self._ended_together:
-            self._ended_together.discard(order.client_order_id)
-            return cancelled(await self._watch(order, deadline=deadline))
         refusal: LatentspeedError | None = None
-        sent = False
-        for wait_s in (0.0, *RETRY_WAITS_S):
-            loop = asyncio.get_running_loop()
-            if order.is_done or loop.time() + wait_s >= deadline:
-                break
-            await asyncio.sleep(wait_s)
-            try:
+        sent = order.client_order_id in self._ended_together
+        self._ended_together.discard(order.client_order_id)
+        try:
+            if sent:
+                order = await self._watch(order, deadline=deadline)
+            for wait_s in (0.0, *RETRY_WAITS_S):
+                loop = asyncio.get_running_loop()
+                if order.is_done or loop.time() + wait_s >= deadline:
+                    break
+                await asyncio.sleep(wait_s)
                 await self._reader.ready(order=order)
                 sequence = self._flows.sequence_for(order)
                 attempt, nonce = self._parts.journal.begin_cancel(order, signer=auth.signer, sequence=sequence)
                 sent = True
                 tried = await self._try_once(order, attempt, nonce, deadline=deadline)
-            except JournalError as error:
-                if not sent:
-                    raise
-                unknown = OutcomeUnknown(f"a cancel was sent and cannot be written down: {error}")
-                return cancelled(order, refusal=unknown)
-            except (TransportError, VenueError, ProtocolError):
-                if not sent:
-                    raise
-                break  # an earlier cancel was sent: what it did is reported
-            order, refusal = tried.order, tried.refusal
-            if tried.is_taken:
-                order = await self._watch(order, deadline=deadline)
-                break
-            if refusal is not None:
-                break
+                order, refusal = tried.order, tried.refusal
+                if refusal is not None:
+                    break
+                if tried.is_taken:
+                    order = await self._watch(order, deadline=deadline)
+        except JournalError as error:
+            if not sent:
+                raise
+            refusal = OutcomeUnknown(f"a cancel was sent and cannot be written down: {error}")
+        except (TransportError, VenueError, ProtocolError):
+            if not sent:
+                raise  # else what an earlier cancel did is reported
         return cancelled(order, refusal=refusal)
 
     async def _watch(self, order: InFlightOrder, *, deadline: float) -> InFlightOrder:
-        """Read an order until the cancel that the venue took has ended it, or time is up."""
+        """Read an order until the cancel that the venue took has ended it, or time is up.
+
+        A cancel may be lost on its way into a block: when the venue goes on listing the order, another one is due.
+        """
         try:
             async with asyncio.timeout_at(deadline):
-                for wait_s in chain(WATCH_WAITS_S, repeat(WATCH_WAITS_S[-1])):
+                for look, wait_s in enumerate(chain(WATCH_WAITS_S, repeat(WATCH_WAITS_S[-1])), 1):
                     if order.is_done:
                         break
                     await asyncio.sleep(wait_s)
                     order = await self._reconciler.try_refresh(self._ledger.tracker[order.client_order_id])
+                    if look % LOOKS_BEFORE_ANOTHER == 0 and not order.is_done and await self._is_listed(order):
+                        break
         except TimeoutError:
             order = self._ledger.tracker[order.client_order_id]
         return order
+
+    async def _is_listed(self, order: InFlightOrder) -> bool:
+        try:
+            updates = await self._reader.open_orders()
+        except (TransportError, VenueError, ProtocolError):
+            return False
+        return order.exchange_order_id in {update.exchange_order_id for update in updates}
 
     def _adopt(self, order: InFlightOrder) -> InFlightOrder:
         """An order of another program that we are told to end: from now on it is in the journal."""

@@ -84,6 +84,8 @@ class Way:
         self.overtaken.set()
         if fault == "lost after":
             raise ReplyLost("reset")
+        if fault == "evicted":
+            self.venue.control("drop_mempool")
         if fault == "twice":
             reply = self.venue.send(request)
         return reply
@@ -664,6 +666,15 @@ async def test_a_cancel_whose_reply_is_lost_is_found(run: Runs, way: Way) -> Non
         order = (await place(connector, limit())).order
         way.faults.append("lost after")
         assert (await connector.cancel(order)).order.state is OrderState.CANCELLED
+
+
+async def test_a_cancel_that_is_lost_on_its_way_into_a_block_is_sent_anew(run: Runs, way: Way) -> None:
+    async with run() as connector:
+        order = (await place(connector, limit())).order
+        way.faults.append("evicted")
+        outcome = await connector.cancel(order)
+    assert (outcome.error, outcome.order.state) == (None, OrderState.CANCELLED)
+    assert len(way.broadcasts) == 3
 
 
 async def test_a_cancel_with_a_refused_sequence_is_sent_anew(run: Runs, venue: Venue, way: Way) -> None:
