@@ -184,13 +184,14 @@ class DydxV4UserStreamDataSource(FrameSource):
         """The height from which on it is true that an order rests, of which this is said too early; else None.
 
         A node that refuses a short-term order lets the indexer show it all the same, and the removal follows at once. A
-        stateful one that must not take is in its block, and removed when it is first matched, in the next.
+        stateful one that must not take is in its block, and removed when it is first matched, in the next. Waiting for
+        more than that block's height would tell of an order that rested only when it may be cancelled already.
         """
         if row.status == "BEST_EFFORT_OPENED" and decode.is_short_term(row):
             return 0 if row.post_only or self._is_isolated(row) else None
         is_new = row.created_at_height is not None and not optional(row.total_filled)
         if row.status == "OPEN" and row.post_only and is_new and not decode.is_short_term(row):
-            return count(row.created_at_height or 0) + GRACE_BLOCKS
+            return count(row.created_at_height or 0) + 1
         return None
 
     def _is_isolated(self, row: OrderRow) -> bool:
