@@ -148,11 +148,6 @@ def read_rows(news: payloads.AccountNews) -> None:
             wire.shape(one, kind)
 
 
-def test_answers_of_a_node(folder: Path) -> None:
-    for entry in json.loads((folder / "node" / "tx_responses.json").read_text()):
-        assert entry["origin"]  # texts of a broadcast: tx.py reads them, and its tests do
-
-
 # Ids
 
 
