@@ -352,7 +352,10 @@ class Placer:
             amount=told.amount or order.amount,
             price=told.price or order.price,
             created_ts_ns=told.created_ts_ns or told.ts_ns,
+            venue_client_id=told.venue_client_id or order.venue_client_id,
             exchange_order_id=told.exchange_order_id,
+            good_til_block=told.good_til_block or order.good_til_block,
+            good_til_ts_ns=told.good_til_ts_ns or order.good_til_ts_ns,
         )
         self._ledger.start(self._parts.journal.adopt(found))
         self._ledger.record(updates, of=found)

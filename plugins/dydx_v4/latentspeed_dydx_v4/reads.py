@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from latentspeed_cli.core.account import AccountState
+from latentspeed_cli.connector.placer import MAX_PROBES
+from latentspeed_cli.core.account import AccountState, FundingPayment
 from latentspeed_cli.core.decimals import EXACT, ZERO
 from latentspeed_cli.core.flow import Flow, Reply, Request
 from latentspeed_cli.core.in_flight_order import InFlightOrder
@@ -22,8 +23,8 @@ from latentspeed_cli.errors import AuthRejected, CredentialError, ProtocolError,
 
 from . import chain_state, decode, encode, identifiers, node
 from .constants import ACCOUNT, CONDITIONAL, LONG_TERM, SHORT_TERM
-from .market_reads import MAX_PAGES, DydxV4MarketReads
-from .payloads import Fill, Fills, Height, OrderRow, SubaccountReply
+from .market_reads import MAX_PAGES, PAST_PAGE, DydxV4MarketReads
+from .payloads import Fill, Fills, FundingPayments, Height, OrderRow, SubaccountReply
 from .wire import count, each, iso, kept, shape, time_ns
 
 if TYPE_CHECKING:
@@ -121,6 +122,25 @@ class DydxV4Reads(DydxV4MarketReads):
         fills = yield from self._fills(since_ns, until_ns=until_ns)
         return fills
 
+    def funding_payments_flow(self, start_ns: int, end_ns: int | None = None) -> Flow[tuple[FundingPayment, ...]]:
+        """The venue takes no times: pages go back, newest first, until they are older."""
+        found: dict[tuple[int, str], FundingPayment] = {}
+        for page in range(1, MAX_PAGES + 1):
+            said: FundingPayments = yield from self._get(
+                FundingPayments,
+                "fundingPayments",
+                address=self._address(),
+                subaccountNumber=self.subaccount,
+                limit=PAST_PAGE,
+                page=page,
+            )
+            rows = [decode.funding_payment(row, self.symbols) for row in said.funding_payments]
+            found.update(((row.ts_ns, row.trading_pair), row) for row in rows)
+            if len(rows) < PAST_PAGE or min(row.ts_ns for row in rows) < start_ns:
+                break
+        kept_ = [row for row in found.values() if row.ts_ns >= start_ns and (end_ns is None or row.ts_ns <= end_ns)]
+        return tuple(sorted(kept_, key=lambda row: (row.ts_ns, row.trading_pair)))
+
     def read_leverage_flow(self, trading_pair: str) -> Flow[tuple[Decimal, str]]:
         """What the subaccount set for the market, else the most that the market allows."""
         market = self._market(trading_pair)
@@ -158,30 +178,41 @@ class DydxV4Reads(DydxV4MarketReads):
     # One order
 
     def _row(self, order: InFlightOrder) -> Flow[tuple[OrderRow | None, int]]:
-        """The indexer's row of an order, and when it was received. Another order under the same number is not it."""
+        """The indexer's row of an order, and when it was received.
+
+        Another order under the same number is not it. Then it may have been sent under one of the numbers that follow,
+        by a run whose journal was lost.
+        """
         if order.exchange_order_id is None and not order.trading_pair:
             return (yield from self._search(order))
         received_ns = 0
-        for order_id in self._order_ids(order):
-            reply = yield self.web_utils.get("orders", order_id)
-            received_ns = reply.received_ns
-            body = self.web_utils.found(reply)
-            if body is not None:
-                row: OrderRow = shape(body, OrderRow)
-                if _is_of(row, order):
-                    return row, received_ns
+        for probe in range(MAX_PROBES):
+            is_taken = False
+            for order_id in self._order_ids(order, probe):
+                reply = yield self.web_utils.get("orders", order_id)
+                received_ns = reply.received_ns
+                body = self.web_utils.found(reply)
+                if body is not None:
+                    row: OrderRow = shape(body, OrderRow)
+                    if _is_of(row, order):
+                        return row, received_ns
+                    is_taken = True
+            if not is_taken:
+                break
         return None, received_ns
 
-    def _order_ids(self, order: InFlightOrder) -> list[str]:
-        if order.exchange_order_id is not None:
+    def _order_ids(self, order: InFlightOrder, probe: int = 0) -> list[str]:
+        """The ids under which the indexer may show an order. probe: how many orders were met under its number."""
+        if order.exchange_order_id is not None and not probe:
             return [order.exchange_order_id]
         numbers = identifiers.client_ids(order.venue_client_id)
-        if numbers is None:
+        if numbers is None or not order.trading_pair:
             return []
+        client_id = (numbers[0] + probe) % encode.U32
         subaccount = identifiers.subaccount_id(self._address(), self.subaccount)
         pair_id, flags = self._market(order.trading_pair).asset_id, self.order_flags_of(order)
         return [
-            identifiers.order_id(subaccount, numbers[0], pair_id, flag)
+            identifiers.order_id(subaccount, client_id, pair_id, flag)
             for flag in (ORDER_FLAGS if flags is None else (flags,))
         ]
 
@@ -366,13 +397,14 @@ class DydxV4Reads(DydxV4MarketReads):
 
 
 def _is_of(row: OrderRow, order: InFlightOrder) -> bool:
-    """Whether a row bears the numbers of an order, as far as both say them."""
+    """Whether a row bears the numbers of an order, as far as both say them; or the number that a probe gave it."""
     numbers = identifiers.client_ids(order.venue_client_id)
     if numbers is None:
         return True
-    if count(row.client_id) != numbers[0]:
-        return False
-    return row.client_metadata is None or count(row.client_metadata) == numbers[1]
+    probe = (count(row.client_id) - numbers[0]) % encode.U32
+    if row.client_metadata is None:
+        return not probe
+    return probe < MAX_PROBES and count(row.client_metadata) == numbers[1]
 
 
 def cancel_was_accepted(order: InFlightOrder) -> bool:

@@ -208,6 +208,11 @@ async def place(connector: DydxV4Perpetual, intent: OrderIntent, name: str = "a"
     return await connector.place_order(intent, client_order_id=name, is_new_id=True, timeout_s=20, **more)
 
 
+def lose_journal(folder: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        (folder / f"journal.db{suffix}").rename(folder / f"elsewhere.db{suffix}")
+
+
 def kinds(order: InFlightOrder) -> list[str]:
     return [item.kind for item in order.evidence]
 
@@ -428,9 +433,7 @@ async def test_the_same_command_again_sends_nothing(run: Runs, way: Way) -> None
 async def test_an_order_is_found_again_when_the_journal_is_lost(run: Runs, way: Way, tmp_path: Path) -> None:
     async with run() as connector:
         first = await connector.place_order(limit(), client_order_id="mine", timeout_s=20)
-    (tmp_path / "journal.db").rename(tmp_path / "elsewhere.db")
-    for name in ("journal.db-wal", "journal.db-shm"):
-        (tmp_path / name).rename(tmp_path / f"elsewhere-{name}")
+    lose_journal(tmp_path)
     async with run() as connector:
         second = await connector.place_order(limit(), client_order_id="mine", timeout_s=20)
         assert (second.replayed, second.order.exchange_order_id) == (True, first.order.exchange_order_id)
@@ -438,7 +441,9 @@ async def test_an_order_is_found_again_when_the_journal_is_lost(run: Runs, way: 
     assert len(way.broadcasts) == 2
 
 
-async def test_a_number_that_another_order_has_is_not_used_again(run: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_number_that_another_order_has_is_not_used_again(
+    run: Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: Way
+) -> None:
     real = encode.client_numbers
 
     def meeting(name: str, *, network: str, account: str, probe: int = 0) -> tuple[int, int]:
@@ -453,6 +458,16 @@ async def test_a_number_that_another_order_has_is_not_used_again(run: Runs, monk
     assert numbers[1] is not None
     assert numbers[1][0] == (numbers[0][0] + 1) % 2**32
     assert (first.state, second.state) == (OrderState.OPEN, OrderState.OPEN)
+    lose_journal(tmp_path)
+    async with run() as connector:
+        again = await connector.place_order(limit(), client_order_id="b", timeout_s=20)
+        assert (again.replayed, again.order.exchange_order_id) == (True, second.exchange_order_id)
+        assert (again.order.venue_client_id, again.order.good_til_ts_ns) == (
+            second.venue_client_id,
+            second.good_til_ts_ns,
+        )
+        assert (await connector.cancel(again.order)).order.state is OrderState.CANCELLED
+    assert len(way.broadcasts) == 3
 
 
 # Broken ways
@@ -731,9 +746,7 @@ async def test_an_order_of_another_program_is_named_by_its_row(run: Runs, tmp_pa
     async with run() as connector:
         for name, intent in (("a", limit()), ("b", brief())):
             await place(connector, intent, name)
-    (tmp_path / "journal.db").rename(tmp_path / "elsewhere.db")
-    for name in ("journal.db-wal", "journal.db-shm"):
-        (tmp_path / name).rename(tmp_path / f"elsewhere-{name}")
+    lose_journal(tmp_path)
     async with run() as connector:
         found = await connector.open_orders()
         assert [order.is_external for order in found] == [True, True]

@@ -384,7 +384,15 @@ def test_the_id_is_computed_where_it_is_not_known_yet() -> None:
 
 
 def test_another_order_under_the_same_number_is_not_ours(flows: Flows) -> None:
-    assert status(flows, order(), order_row(clientMetadata=str(METADATA + 1)))[1] == ()
+    """Nor is it the end of the search: a run whose journal was lost may have met it, and taken the next number."""
+    other = order_row(clientMetadata=str(METADATA + 1))
+    next_id = identifiers.order_id(SUBACCOUNT_ID, CLIENT_ID + 1, 1, 0)
+    asked, said = status(flows, order(**SHORT), other, NOT_FOUND, height(1))
+    assert (asked, said) == ([ORDER, f"GET {BASE}/orders/{next_id}", HEIGHT], ())
+    row = order_row(id=next_id, clientId=str(CLIENT_ID + 1), status="FILLED")
+    asked, (update,) = status(flows, order(**SHORT), other, row)
+    assert asked == [ORDER, f"GET {BASE}/orders/{next_id}"]
+    assert (update.exchange_order_id, update.venue_client_id) == (next_id, f"{CLIENT_ID + 1}-{METADATA}")
 
 
 def probe(**changes: Any) -> InFlightOrder:
