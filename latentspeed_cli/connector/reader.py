@@ -6,17 +6,21 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from math import inf
 from typing import TypeVar
 
+import msgspec
+
 from ..clock import NS_PER_S
-from ..core.account import AccountState
-from ..core.flow import Flow
+from ..core.account import AccountState, FundingPayment
+from ..core.flow import Flow, Reply, Request
 from ..core.in_flight_order import InFlightOrder, OrderIntent
-from ..core.market_data import Candle, MarketContext, OrderBookSnapshot, PublicTrade
+from ..core.market_data import Candle, FundingRate, MarketContext, OrderBookSnapshot, PublicTrade
 from ..core.pricing import MAX_BOOK_AGE_S, BookTop
 from ..core.reports import OrderUpdate, TradeUpdate
 from ..core.symbols import Market
 from ..errors import (
+    ConnectFailed,
     LatentspeedError,
     OrderRefused,
     ProtocolError,
@@ -26,7 +30,7 @@ from ..errors import (
     VenueError,
 )
 from .drive import CachedHttp, drive
-from .parts import Parts
+from .parts import Http, Parts
 from .venue import Markets, VenueFlows
 
 T = TypeVar("T")
@@ -36,6 +40,13 @@ READ_TIMEOUT_S = 10.0
 # Waits before a read that was refused for its rate, or lost its reply, is asked again.
 RETRY_WAITS_S = (0.25, 0.75)
 MARKETS_MAX_AGE_S = 600.0
+
+
+class _Nobody:
+    """Http where nobody is to be asked."""
+
+    async def send(self, request: Request) -> Reply:
+        raise ConnectFailed("nothing of this is stored")
 
 
 class Reader:
@@ -79,15 +90,26 @@ class Reader:
             return self._markets
         async with self._markets_lock:
             if self._markets is None or fresh:
-                self._take(await self._read_markets(fresh=fresh))
+                self._take(await self._read_markets(self._flows.markets_flow, fresh=fresh))
             assert self._markets is not None  # _take has just set it
             return self._markets
 
     async def all_markets(self) -> Markets:
-        """Also what the venue lists and we do not trade."""
-        markets = await self.ask(self._flows.all_markets_flow)
+        """Also what the venue lists and we do not trade; cached for as long."""
+        markets = await self._read_markets(self._flows.all_markets_flow, fresh=False)
         self._take(markets)
         return markets
+
+    async def stored_markets(self) -> Markets | None:
+        """What was last read of the markets, however old it is; None when nothing is stored. Nobody is asked."""
+        for make in (self._flows.all_markets_flow, self._flows.markets_flow):
+            try:
+                markets = await drive(self._stored(inf, http=_Nobody()), make())
+            except LatentspeedError:
+                continue
+            self._take(markets)
+            return markets
+        return None
 
     async def market(self, name: str) -> Market:
         """The market a person means, by trading pair or the venue's spelling. Raises OrderRefused.
@@ -105,22 +127,28 @@ class Reader:
                 raise unknown from None
             return markets.symbols.find(name)
 
-    async def _read_markets(self, *, fresh: bool) -> Markets:
-        cache = self._parts.cache
-        if cache is None:
-            return await self.ask(self._flows.markets_flow)
+    async def _read_markets(self, make: Callable[[], Flow[Markets]], *, fresh: bool) -> Markets:
+        if self._parts.cache is None:
+            return await self.ask(make)
         for max_age_s in (0.0,) if fresh else (MARKETS_MAX_AGE_S, 0.0):
-            now_ns = self._parts.clock.now_ns()
-            http = CachedHttp(self._parts.http, cache, scope=self._parts.instance, max_age_s=max_age_s, now_ns=now_ns)
+            http = self._stored(max_age_s, http=self._parts.http)
             try:
-                markets = await drive(http, self._flows.markets_flow())
+                markets = await drive(http, make())
             except LatentspeedError:
                 if http.used:
                     continue  # what was stored makes no sense any more: read it afresh
                 break
             http.keep()
             return markets
-        return await self.ask(self._flows.markets_flow)
+        return await self.ask(make)
+
+    def _stored(self, max_age_s: float, *, http: Http) -> CachedHttp:
+        """Replies that were stored, up to that age, and behind them `http`."""
+        cache = self._parts.cache
+        if cache is None:
+            raise ConnectFailed("nothing is stored")
+        now_ns = self._parts.clock.now_ns()
+        return CachedHttp(http, cache, scope=self._parts.instance, max_age_s=max_age_s, now_ns=now_ns)
 
     def _take(self, markets: Markets) -> None:
         self._markets = markets
@@ -188,11 +216,48 @@ class Reader:
         await self.markets()
         return await self.ask(lambda: self._flows.candles_flow(trading_pair, interval, start_ns, end_ns))
 
+    async def past_trades(self, trading_pair: str, start_ns: int, end_ns: int | None) -> tuple[PublicTrade, ...]:
+        await self.markets()
+        return await self.ask(lambda: self._flows.past_trades_flow(trading_pair, start_ns, end_ns))
+
+    async def funding_rates(self, trading_pair: str, start_ns: int, end_ns: int) -> tuple[FundingRate, ...]:
+        await self.markets()
+        return await self.ask(lambda: self._flows.funding_rates_flow(trading_pair, start_ns, end_ns))
+
+    async def venue_time(self) -> int:
+        """The venue's clock, Unix nanoseconds."""
+        return await self.ask(self._flows.venue_time_flow)
+
     # The account
 
     async def account_state(self) -> AccountState:
+        """The account now; what it is told is remembered for last_account_state."""
         await self.markets()
-        return await self.ask(self._flows.account_flow)
+        state = await self.ask(self._flows.account_flow)
+        if self._parts.cache is not None:
+            self._parts.cache.put(self._account_key, msgspec.json.encode(state))
+        return state
+
+    def last_account_state(self) -> AccountState | None:
+        """The account as this machine saw it last, at its ts_ns; None when it never did. Nobody is asked."""
+        if self._parts.cache is None:
+            return None
+        data = self._parts.cache.get(self._account_key, max_age_s=inf)
+        try:
+            return None if data is None else msgspec.json.decode(data, type=AccountState)
+        except msgspec.DecodeError:
+            return None  # kept by a version that spelled it differently
+
+    @property
+    def _account_key(self) -> str:
+        parts = self._parts
+        return (
+            f"{parts.instance} account {parts.venue} {parts.network} {self._flows.web_utils.base_url} {parts.account}"
+        )
+
+    async def funding_payments(self, start_ns: int, end_ns: int | None = None) -> tuple[FundingPayment, ...]:
+        await self.markets()
+        return await self.ask(lambda: self._flows.funding_payments_flow(start_ns, end_ns))
 
     async def open_orders(self) -> tuple[OrderUpdate, ...]:
         await self.markets()

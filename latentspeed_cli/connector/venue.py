@@ -9,14 +9,15 @@ from typing import Any
 
 import msgspec
 
-from ..core.account import AccountState
+from ..core.account import AccountState, FundingPayment
 from ..core.drafts import CountedNonces
 from ..core.flow import Flow
 from ..core.in_flight_order import InFlightOrder, OrderIntent
-from ..core.market_data import Candle, MarketContext, OrderBookSnapshot, PublicTrade
+from ..core.market_data import Candle, FundingRate, MarketContext, OrderBookSnapshot, PublicTrade
 from ..core.reports import OrderUpdate, TradeUpdate
 from ..core.symbols import SymbolMap
 from ..core.trading_rule import TradingRule
+from ..errors import OrderRefused
 from .auth import Auth
 from .web_utils import WebUtils
 
@@ -131,6 +132,23 @@ class VenueFlows(ABC):
         self, trading_pair: str, interval: str, start_ns: int, end_ns: int
     ) -> Flow[tuple[Candle, ...]]: ...
 
+    def past_trades_flow(
+        self, trading_pair: str, start_ns: int, end_ns: int | None = None
+    ) -> Flow[tuple[PublicTrade, ...]]:
+        """Trades since start_ns, oldest first, all pages; the latest that there are where the venue tells no more."""
+        trades = yield from self.trades_flow(trading_pair)
+        return tuple(trade for trade in trades if start_ns <= trade.ts_ns and (end_ns is None or trade.ts_ns <= end_ns))
+
+    def funding_rates_flow(self, trading_pair: str, start_ns: int, end_ns: int) -> Flow[tuple[FundingRate, ...]]:
+        """The rates of the hours that ended in this time, oldest first, all pages."""
+        raise OrderRefused("this venue does not tell past funding rates")
+        yield
+
+    def venue_time_flow(self) -> Flow[int]:
+        """The venue's clock, Unix nanoseconds."""
+        raise OrderRefused("this venue does not tell its time")
+        yield
+
     # Account reads: need the account's address, not its key
 
     @abstractmethod
@@ -147,6 +165,11 @@ class VenueFlows(ABC):
     @abstractmethod
     def fills_flow(self, since_ns: int, until_ns: int | None = None) -> Flow[tuple[TradeUpdate, ...]]:
         """Fills of the account, oldest first, all pages."""
+
+    def funding_payments_flow(self, start_ns: int, end_ns: int | None = None) -> Flow[tuple[FundingPayment, ...]]:
+        """What the account paid and was paid for its positions, oldest first, all pages."""
+        raise OrderRefused("this venue does not tell funding payments")
+        yield
 
     @abstractmethod
     def identity_flow(self) -> Flow[None]:

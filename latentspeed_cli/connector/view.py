@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import TypeVar
 
-from ..core.account import AccountState
+from ..clock import NS_PER_S
+from ..core.account import AccountState, FundingPayment
 from ..core.events import Event
 from ..core.in_flight_order import InFlightOrder
-from ..core.market_data import Candle, MarketContext, OrderBookSnapshot, PublicTrade
+from ..core.market_data import INTERVALS_S, Candle, FundingRate, MarketContext, OrderBookSnapshot, PublicTrade
 from ..core.order_tracker import ClientOrderTracker
 from ..core.reports import TradeUpdate
 from ..core.symbols import SymbolMap
@@ -27,6 +28,8 @@ from .user_stream_tracker import PRIVATE, UserStreamTracker
 from .venue import Markets, VenueFlows
 
 E = TypeVar("E", bound=Event)
+# Few enough for a venue to answer at once, and for a progress bar to move.
+CANDLES_A_PIECE = 1_000
 
 
 class ConnectorView(VenueFlows):
@@ -120,6 +123,37 @@ class ConnectorView(VenueFlows):
     async def candles(self, trading_pair: str, interval: str, start_ns: int, end_ns: int) -> tuple[Candle, ...]:
         market = await self.reader.market(trading_pair)
         return await self.reader.candles(market.trading_pair, interval, start_ns, end_ns)
+
+    async def candle_pages(
+        self, trading_pair: str, interval: str, start_ns: int, end_ns: int
+    ) -> AsyncIterator[tuple[Candle, ...]]:
+        """The same in pieces, oldest first and no row twice: any number of them without waiting for the last."""
+        market = await self.reader.market(trading_pair)
+        length_ns = INTERVALS_S.get(interval, 60) * NS_PER_S
+        latest_ns = -1
+        while start_ns <= end_ns:
+            until_ns = min(start_ns + CANDLES_A_PIECE * length_ns - 1, end_ns)
+            rows = await self.reader.candles(market.trading_pair, interval, start_ns, until_ns)
+            new = tuple(row for row in rows if row.open_ts_ns > latest_ns)
+            latest_ns = max((row.open_ts_ns for row in new), default=latest_ns)
+            yield new
+            start_ns = until_ns + 1
+
+    async def past_trades(
+        self, trading_pair: str, *, start_ns: int, end_ns: int | None = None
+    ) -> tuple[PublicTrade, ...]:
+        """Trades of that time, oldest first; only the latest where the venue tells no more."""
+        market = await self.reader.market(trading_pair)
+        return await self.reader.past_trades(market.trading_pair, start_ns, end_ns)
+
+    async def funding_rates(self, trading_pair: str, *, start_ns: int, end_ns: int) -> tuple[FundingRate, ...]:
+        """The hourly rates of that time, oldest first."""
+        market = await self.reader.market(trading_pair)
+        return await self.reader.funding_rates(market.trading_pair, start_ns, end_ns)
+
+    async def funding_payments(self, *, start_ns: int, end_ns: int | None = None) -> tuple[FundingPayment, ...]:
+        """What the account paid (negative) and was paid for its positions, oldest first."""
+        return await self.reader.funding_payments(start_ns, end_ns)
 
     async def account_state(self) -> AccountState:
         return await self.reader.account_state()

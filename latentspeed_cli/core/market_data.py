@@ -85,6 +85,33 @@ class MarketContext(msgspec.Struct, frozen=True, kw_only=True):
     day_volume: Decimal | None = None
 
 
+class FundingRate(msgspec.Struct, frozen=True, kw_only=True):
+    """What holders of a market paid for the hour that ended at ts_ns. rate: of one hour; positive, longs paid."""
+
+    trading_pair: str
+    ts_ns: int
+    rate: Decimal
+
+
+# Lengths of candles in the words of the command line, in seconds; a month is counted as thirty days.
+INTERVALS_S = {
+    "1m": 60,
+    "3m": 180,
+    "5m": 300,
+    "15m": 900,
+    "30m": 1_800,
+    "1h": 3_600,
+    "2h": 7_200,
+    "4h": 14_400,
+    "8h": 28_800,
+    "12h": 43_200,
+    "1d": 86_400,
+    "3d": 259_200,
+    "1w": 604_800,
+    "1M": 2_592_000,
+}
+
+
 class Candle(msgspec.Struct, frozen=True, kw_only=True):
     trading_pair: str
     interval: str

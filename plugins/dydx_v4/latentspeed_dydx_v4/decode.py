@@ -11,15 +11,15 @@ from decimal import Decimal
 
 import msgspec
 
-from latentspeed_cli.core.account import AccountState, Balance, Position
+from latentspeed_cli.core.account import AccountState, Balance, FundingPayment, Position
 from latentspeed_cli.core.decimals import EXACT, ZERO
-from latentspeed_cli.core.market_data import Candle, MarketContext, PriceLevel, PublicTrade
+from latentspeed_cli.core.market_data import Candle, FundingRate, MarketContext, PriceLevel, PublicTrade
 from latentspeed_cli.core.reports import TURNED_AWAY, Evidence, OrderUpdate, Report, TradeUpdate
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.core.types import Liquidity, TradeType
 from latentspeed_cli.errors import ProtocolError
 
-from . import identifiers
+from . import identifiers, payloads
 from .constants import SHORT_TERM
 from .markets import DydxV4Market
 from .payloads import (
@@ -28,6 +28,7 @@ from .payloads import (
     Count,
     EventBuffer,
     Fill,
+    FundingPaymentRow,
     Level,
     LevelRow,
     OrderRow,
@@ -336,7 +337,24 @@ def context(row: PerpetualMarket, symbols: SymbolMap, ts_ns: int) -> MarketConte
     )
 
 
+def funding_rate(row: payloads.FundingRate, symbols: SymbolMap) -> FundingRate:
+    return FundingRate(
+        trading_pair=pair_of(row.ticker, None, symbols), ts_ns=time_ns(row.effective_at), rate=number(row.rate)
+    )
+
+
 # Accounts
+
+
+def funding_payment(row: FundingPaymentRow, symbols: SymbolMap) -> FundingPayment:
+    size = number(row.size)
+    return FundingPayment(
+        trading_pair=pair_of(row.ticker, None, symbols),
+        ts_ns=time_ns(row.created_at),
+        amount=number(row.payment),
+        rate=number(row.rate),
+        position_amount=-size if row.side == "SHORT" and size > 0 else size,
+    )
 
 
 def position(row: PerpetualPosition, symbols: SymbolMap) -> Position:

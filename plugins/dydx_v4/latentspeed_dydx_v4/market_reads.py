@@ -8,18 +8,19 @@ from typing import Any
 
 from latentspeed_cli.connector.venue import Markets, VenueFlows
 from latentspeed_cli.core.flow import Flow, Reply, Request
-from latentspeed_cli.core.market_data import Candle, MarketContext, OrderBookSnapshot, PublicTrade
+from latentspeed_cli.core.market_data import Candle, FundingRate, MarketContext, OrderBookSnapshot, PublicTrade
 from latentspeed_cli.errors import OrderRefused
 
 from . import decode, markets
-from .payloads import Book, Candles, PerpetualMarkets, Trade, Trades
+from .payloads import Book, Candles, HistoricalFunding, PerpetualMarkets, Time, Trade, Trades
 from .raw_book import RawBook
 from .web_utils import DydxV4WebUtils, words
-from .wire import NS_PER_MS, each, iso, kept, shape
+from .wire import NS_PER_MS, each, iso, kept, shape, time_ns
 
 NS_PER_S = 1_000_000_000
 CANDLES_PAGE = 1_000
 TRADES_PAGE = 100
+PAST_PAGE = 1_000
 MAX_PAGES = 20
 
 
@@ -90,6 +91,47 @@ class DydxV4MarketReads(VenueFlows):
                 break
             end = iso(min(row.open_ts_ns for row in rows))
         return tuple(found[time] for time in sorted(found))
+
+    def past_trades_flow(
+        self, trading_pair: str, start_ns: int, end_ns: int | None = None
+    ) -> Flow[tuple[PublicTrade, ...]]:
+        """Answers come newest first and include their bound, so pages overlap and are joined by id."""
+        market = self._market(trading_pair)
+        found: dict[str, PublicTrade] = {}
+        before = None if end_ns is None else iso(end_ns)
+        for _ in range(MAX_PAGES):
+            said: Trades = yield from self._get(
+                Trades, "trades", "perpetualMarket", market.symbol, limit=PAST_PAGE, createdBeforeOrAt=before
+            )
+            rows = kept(each(said.trades, lambda raw: decode.public_trade(shape(raw, Trade), market.trading_pair)))
+            new = [row for row in rows if row.trade_id not in found]
+            found.update((row.trade_id, row) for row in new)
+            if len(said.trades) < PAST_PAGE or not new or new[-1].ts_ns < start_ns:
+                break
+            before = iso(min(row.ts_ns for row in new))
+        trades = (row for row in found.values() if row.ts_ns >= start_ns)
+        return tuple(sorted(trades, key=lambda row: (row.ts_ns, row.trade_id)))
+
+    def funding_rates_flow(self, trading_pair: str, start_ns: int, end_ns: int) -> Flow[tuple[FundingRate, ...]]:
+        """Answers come newest first and include their bound."""
+        market = self._market(trading_pair)
+        found: dict[int, FundingRate] = {}
+        before = iso(end_ns)
+        for _ in range(MAX_PAGES):
+            said: HistoricalFunding = yield from self._get(
+                HistoricalFunding, "historicalFunding", market.symbol, limit=PAST_PAGE, effectiveBeforeOrAt=before
+            )
+            rows = [decode.funding_rate(row, self.symbols) for row in said.historical_funding]
+            new = [row for row in rows if row.ts_ns not in found]
+            found.update((row.ts_ns, row) for row in new)
+            if len(rows) < PAST_PAGE or not new or new[-1].ts_ns < start_ns:
+                break
+            before = iso(min(row.ts_ns for row in new))
+        return tuple(found[time] for time in sorted(found) if time >= start_ns)
+
+    def venue_time_flow(self) -> Flow[int]:
+        said: Time = yield from self._get(Time, "time")
+        return time_ns(said.iso)
 
     # Small parts
 

@@ -186,6 +186,23 @@ class HistoricalFunding(Payload, frozen=True, kw_only=True):
 # Accounts.
 
 
+class FundingPaymentRow(Payload, frozen=True, kw_only=True):
+    """payment: USDC, negative was paid. side: LONG or SHORT."""
+
+    created_at: str
+    ticker: str
+    size: Num
+    side: str
+    rate: Num
+    payment: Num
+
+
+class FundingPayments(Payload, frozen=True, kw_only=True):
+    """Newest first."""
+
+    funding_payments: tuple[FundingPaymentRow, ...]
+
+
 class PerpetualPosition(Payload, frozen=True, kw_only=True):
     """size is signed: a SHORT is negative. Frames about a fill leave both pnl out, and may be one step behind."""
 

@@ -123,7 +123,7 @@ class DydxV4Reads(DydxV4MarketReads):
         return fills
 
     def funding_payments_flow(self, start_ns: int, end_ns: int | None = None) -> Flow[tuple[FundingPayment, ...]]:
-        """The venue takes no times: pages go back, newest first, until they are older."""
+        """The venue takes no times and does not say in which order its pages are: all are read."""
         found: dict[tuple[int, str], FundingPayment] = {}
         for page in range(1, MAX_PAGES + 1):
             said: FundingPayments = yield from self._get(
@@ -136,7 +136,7 @@ class DydxV4Reads(DydxV4MarketReads):
             )
             rows = [decode.funding_payment(row, self.symbols) for row in said.funding_payments]
             found.update(((row.ts_ns, row.trading_pair), row) for row in rows)
-            if len(rows) < PAST_PAGE or min(row.ts_ns for row in rows) < start_ns:
+            if len(rows) < PAST_PAGE:
                 break
         kept_ = [row for row in found.values() if row.ts_ns >= start_ns and (end_ns is None or row.ts_ns <= end_ns)]
         return tuple(sorted(kept_, key=lambda row: (row.ts_ns, row.trading_pair)))

@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 from latentspeed_cli.connector.perpetual import PerpetualDerivativeBase
 from latentspeed_cli.connector.venue import FenceVerdict, Markets
-from latentspeed_cli.core.account import AccountState
+from latentspeed_cli.core.account import AccountState, FundingPayment
 from latentspeed_cli.core.flow import Flow, Reply, Request
 from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
-from latentspeed_cli.core.market_data import Candle, MarketContext, OrderBookSnapshot, PublicTrade
+from latentspeed_cli.core.market_data import Candle, FundingRate, MarketContext, OrderBookSnapshot, PublicTrade
 from latentspeed_cli.core.reports import OrderUpdate, TradeUpdate
 from latentspeed_cli.core.symbols import Market
 from latentspeed_cli.core.types import OrderType, TimeInForce
 from latentspeed_cli.errors import AuthRejected, CredentialError, OrderRefused, ProtocolError
 
-from . import decode, encode, markets
-from .constants import CANDLE_INTERVALS, CANDLES_PAGE, FILLS_PAGE, MAX_PAGES, VENUE
+from . import decode, encode, markets, payloads
+from .constants import CANDLE_INTERVALS, CANDLES_PAGE, FILLS_PAGE, FUNDING_PAGE, MAX_PAGES, VENUE
 from .payloads import (
     ActiveAssetData,
     AllPerpMetas,
     Book,
     CandleRow,
     ClearinghouseState,
+    ExchangeStatus,
     Fill,
+    FundingRow,
     Meta,
     MetaAndContexts,
     OrderRecord,
@@ -132,6 +134,25 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
             start = max(row.open_time for row in rows)
         return tuple(found[time] for time in sorted(found))
 
+    def funding_rates_flow(self, trading_pair: str, start_ns: int, end_ns: int) -> Flow[tuple[FundingRate, ...]]:
+        """Rows are a few tens of milliseconds after their hour."""
+        coin, start, end = self._market(trading_pair).symbol, max(start_ns, 0) // NS_PER_MS, end_ns // NS_PER_MS
+        found: dict[int, FundingRate] = {}
+        for _ in range(MAX_PAGES):
+            rows: list[payloads.FundingRate] = yield from self._info(
+                list[payloads.FundingRate], "fundingHistory", coin=coin, startTime=start, endTime=end
+            )
+            new = [row for row in rows if row.time not in found]
+            found.update((row.time, decode.funding_rate(row, self.symbols)) for row in new)
+            if len(rows) < FUNDING_PAGE or not new:
+                break
+            start = max(row.time for row in rows)
+        return tuple(found[time] for time in sorted(found))
+
+    def venue_time_flow(self) -> Flow[int]:
+        said: ExchangeStatus = yield from self._info(ExchangeStatus, "exchangeStatus")
+        return said.time * NS_PER_MS
+
     # Account reads
 
     def account_flow(self) -> Flow[AccountState]:
@@ -194,6 +215,24 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
                 break
             start = last
         raise ProtocolError("the venue's pages of fills do not end")
+
+    def funding_payments_flow(self, start_ns: int, end_ns: int | None = None) -> Flow[tuple[FundingPayment, ...]]:
+        """Both ends are inclusive at the venue; pages overlap by their last millisecond."""
+        user, start = self._user(), max(start_ns, 0) // NS_PER_MS
+        end = {} if end_ns is None else {"endTime": -(-end_ns // NS_PER_MS)}
+        found: dict[tuple[int, str], FundingPayment] = {}
+        for _ in range(MAX_PAGES):
+            rows: list[FundingRow] = yield from self._info(
+                list[FundingRow], "userFunding", user=user, startTime=start, **end
+            )
+            new = [row for row in rows if (row.time, row.delta.coin) not in found]
+            found.update(
+                ((row.time, row.delta.coin), decode.funding_payment(row.delta, row.time, self.symbols)) for row in new
+            )
+            if len(rows) < FUNDING_PAGE or not new:
+                break
+            start = max(row.time for row in rows)
+        return tuple(sorted(found.values(), key=lambda payment: (payment.ts_ns, payment.trading_pair)))
 
     def identity_flow(self) -> Flow[None]:
         """The key must be the account's own or its agent's, and a sub-account must be the account's.

@@ -36,6 +36,7 @@ BUILDER_ASSET_BLOCK = 10_000
 # Paging: both ends of a time range are inclusive.
 FILLS_PAGE = 2000
 CANDLES_PAGE = 500
+FUNDING_PAGE = 500
 MAX_PAGES = 20
 
 CANDLE_INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d", "3d", "1w", "1M")

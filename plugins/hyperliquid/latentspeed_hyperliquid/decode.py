@@ -19,6 +19,7 @@ from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.market_data import (
     BestBidOffer,
     Candle,
+    FundingRate,
     MarketContext,
     OrderBookSnapshot,
     PriceLevel,
@@ -30,6 +31,7 @@ from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.core.types import Liquidity, TradeType
 from latentspeed_cli.errors import ProtocolError
 
+from . import payloads
 from .constants import COLLATERAL, LIVE_STATUSES, UNMATCHED_STATUSES
 from .payloads import (
     AssetContext,
@@ -40,7 +42,7 @@ from .payloads import (
     ExchangeData,
     ExchangeReply,
     Fill,
-    FundingEvent,
+    FundingDelta,
     ItemStatus,
     Level,
     OrderRecord,
@@ -389,6 +391,12 @@ def candle(row: CandleRow, symbols: SymbolMap) -> Candle:
     )
 
 
+def funding_rate(row: payloads.FundingRate, symbols: SymbolMap) -> FundingRate:
+    return FundingRate(
+        trading_pair=pair_of(row.coin, symbols), ts_ns=row.time * NS_PER_MS, rate=number(row.funding_rate)
+    )
+
+
 def context(trading_pair: str, row: AssetContext, ts_ns: int) -> MarketContext:
     """The venue puts no time into contexts: ts_ns is when it was received."""
     return MarketContext(
@@ -441,11 +449,11 @@ def account_state(
     )
 
 
-def funding_payment(event: FundingEvent, symbols: SymbolMap) -> FundingPayment:
+def funding_payment(delta: FundingDelta, time_ms: int, symbols: SymbolMap) -> FundingPayment:
     return FundingPayment(
-        trading_pair=pair_of(event.coin, symbols),
-        ts_ns=event.time * NS_PER_MS,
-        amount=number(event.usdc),
-        rate=number(event.funding_rate),
-        position_amount=number(event.szi),
+        trading_pair=pair_of(delta.coin, symbols),
+        ts_ns=time_ms * NS_PER_MS,
+        amount=number(delta.usdc),
+        rate=number(delta.funding_rate),
+        position_amount=number(delta.szi),
     )

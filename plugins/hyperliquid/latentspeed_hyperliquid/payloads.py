@@ -211,6 +211,10 @@ class FundingRate(Payload, frozen=True, kw_only=True):
     time: int
 
 
+class ExchangeStatus(Payload, frozen=True, kw_only=True):
+    time: int
+
+
 # Accounts.
 
 

@@ -82,7 +82,7 @@ class HyperliquidUserStreamDataSource(FrameSource):
         if said.fills is not None:
             yield from self._fills(said.fills, received_ns)
         elif said.funding is not None:
-            yield decode.funding_payment(said.funding, symbols)
+            yield decode.funding_payment(said.funding, said.funding.time, symbols)
         elif said.liquidation is not None:
             yield self._liquidation(said.liquidation, received_ns)
         elif said.non_user_cancel is not None:

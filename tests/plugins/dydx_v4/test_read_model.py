@@ -334,3 +334,19 @@ def test_gossip_that_is_late_lost_or_doubled_changes_nothing(story: Story, fault
     assert heard.state is OrderState.FILLED
     assert story.read(filled).state is OrderState.FILLED
     assert story.read(missed).state is OrderState.EXPIRED
+
+
+def test_past_trades_rates_and_the_venues_clock(venue: Venue, flows: Flows) -> None:
+    venue.pass_blocks(60)
+    trades: tuple[PublicTrade, ...] = venue.drive(flows.past_trades_flow("BTC-USD", 0))
+    assert len(trades) > 1
+    assert [trade.ts_ns for trade in trades] == sorted(trade.ts_ns for trade in trades)
+    middle = trades[len(trades) // 2].ts_ns
+    later = venue.drive(flows.past_trades_flow("BTC-USD", middle))
+    assert later == tuple(trade for trade in trades if trade.ts_ns >= middle)
+    hour = 3_600_000_000_000
+    rates = venue.drive(flows.funding_rates_flow("BTC-USD", venue.now_ns - 5 * hour, venue.now_ns))
+    assert len(rates) == 5
+    assert all(right.ts_ns - left.ts_ns == hour for left, right in pairwise(rates))
+    assert abs(venue.drive(flows.venue_time_flow()) - venue.now_ns) <= 2 * BLOCK_NS
+    assert venue.drive(flows.funding_payments_flow(0)) == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -322,3 +323,15 @@ def test_public_streams(venue: Venue, me: HyperliquidPerpetual) -> None:
     assert {OrderBookSnapshot, BestBidOffer, MarketContext} <= {type(item) for item in items}
     books = [item for item in items if isinstance(item, OrderBookSnapshot) and item.trading_pair == "ETH-USD"]
     assert books[-1].bids[0].price == price
+
+
+def test_past_rates_and_the_venues_clock(venue: Venue) -> None:
+    client = venue.client(0)
+    hour = 3_600_000_000_000
+    now_ns = venue.now_ns
+    rates = venue.drive(client.funding_rates_flow("BTC-USD", now_ns - 600 * hour, now_ns))
+    assert {rate.trading_pair for rate in rates} == {"BTC-USD"}
+    assert len(rates) == 600  # on two pages
+    assert all(right.ts_ns - left.ts_ns == hour for left, right in pairwise(rates))
+    assert 0 <= venue.drive(client.venue_time_flow()) - now_ns < 2 * BLOCK_NS
+    assert venue.drive(client.funding_payments_flow(0)) == ()
