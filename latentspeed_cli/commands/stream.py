@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractContextManager, aclosing
 from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from ..config import parse_duration
-from ..connector.streams import Channel, Control
+from ..connector.streams import Channel, Control, ControlKind
 from ..core.in_flight_order import InFlightOrder
 from ..core.market_data import BestBidOffer, OrderBookSnapshot, PublicTrade
 from ..core.reports import TradeUpdate
 from ..core.words import nearest
-from ..errors import Exit, OrderRefused, StreamLost, UsageError
+from ..cursor import Cursor, Owner
+from ..errors import CredentialError, Exit, OrderRefused, StreamLost, UsageError
 from ..records import (
     BboRecord,
     BookRecord,
@@ -80,6 +82,10 @@ def stream(
     count: Annotated[str | None, typer.Option(help="End after so many records.")] = None,
     duration: Annotated[str | None, typer.Option(help="End after this time, as 30s.")] = None,
     stale_after: Annotated[str | None, typer.Option(help="Exit 16 when nothing comes for this long, as 30s.")] = None,
+    cursor: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Go on where the last run with it ended; orders, fills."),
+    ] = None,
 ) -> Exit:
     """Follow a market or your own orders until Ctrl-C, --count or --duration."""
     call = of(ctx)
@@ -89,6 +95,8 @@ def stream(
         raise UsageError(f"stream {channel} needs a trading pair", hint=f"latentspeed stream {channel} BTC-USD")
     if len(names) > MAX_PAIRS:
         raise OrderRefused(f"{len(names)} trading pairs are too many for one stream; {MAX_PAIRS} are allowed")
+    if cursor is not None and wanted in PUBLIC:
+        raise UsageError("--cursor goes with orders and fills", hint="what a market did meanwhile is not kept for you")
     limits = Limits(
         count=count_of(count, "--count"),
         duration_s=None if duration is None else parse_duration(duration, "--duration"),
@@ -96,7 +104,7 @@ def stream(
         depth=count_of(depth, "--depth"),
     )
     call.show_as(RECORDS[wanted], streaming=True)
-    call.run(_follow(call, wanted, names, limits))
+    call.run(_follow(call, wanted, names, limits, None if cursor is None else Path(cursor).expanduser()))
     return Exit.OK
 
 
@@ -107,15 +115,58 @@ def _channel(word: str) -> Channel:
     raise UsageError(f"unknown channel {word[:60]!r}", hint=nearest(word, [channel.value for channel in RECORDS]))
 
 
-async def _follow(call: Call, channel: Channel, pairs: list[str], limits: Limits) -> None:
+async def _follow(call: Call, channel: Channel, pairs: list[str], limits: Limits, file: Path | None) -> None:
     from ..session import open_connector
 
-    async with (
-        open_connector(call.settings, sign=False, public=channel in PUBLIC, notify=call.output.note) as connector,
-        aclosing(connector.stream((channel,), pairs)) as items,
-    ):
-        with _screen(call.output) as show:
-            await _until(limits, items, lambda item, seq: show(_record(item, connector, seq, limits.depth)))
+    async with open_connector(
+        call.settings, sign=False, public=channel in PUBLIC, notify=call.output.note
+    ) as connector:
+        cursor = None if file is None else await _cursor(connector, channel, pairs, file)
+        items = connector.stream((channel,), pairs, since_ns=None if cursor is None else cursor.since_ns)
+        if cursor is not None:
+            items = _resumed(items, cursor, connector, channel)
+        async with aclosing(items):
+            with _screen(call.output) as show:
+
+                def shown(item: object, seq: int) -> None:
+                    show(_record(item, connector, seq, limits.depth))
+                    if cursor is not None and isinstance(item, TradeUpdate | InFlightOrder):
+                        cursor.note(item)
+
+                await _until(limits, items, shown)
+
+
+async def _cursor(connector: PerpetualDerivativeBase, channel: Channel, pairs: list[str], file: Path) -> Cursor:
+    """Where the reader with this file stands. Raises UsageError for a file that is another reader's."""
+    if connector.account is None:
+        raise CredentialError("private streams need an account, and none is configured", hint="configure a key")
+    owner = Owner(
+        venue=connector.name,
+        network=connector.domain,
+        account=connector.account,
+        instance=connector.parts.instance,
+        channel=channel.value,
+        pairs=tuple(sorted({(await connector.reader.market(name)).trading_pair for name in pairs})),
+    )
+    return Cursor.open(file, owner, now_ns=connector.parts.clock.now_ns())
+
+
+async def _resumed(
+    items: AsyncGenerator[object, None], cursor: Cursor, connector: PerpetualDerivativeBase, channel: Channel
+) -> AsyncGenerator[object, None]:
+    """The items that were not shown before; after the first catching up also the orders that changed meanwhile."""
+    is_behind = channel is Channel.ORDERS and not cursor.is_new
+    async with aclosing(items):
+        async for item in items:
+            if not isinstance(item, TradeUpdate | InFlightOrder):
+                yield item
+                if is_behind and isinstance(item, Control) and item.kind is ControlKind.BACKFILLED:
+                    is_behind = False
+                    for order in cursor.missed(connector.parts.journal.orders()):
+                        if order.account == connector.account and order.venue == connector.name:
+                            yield order
+            elif cursor.is_news(item):
+                yield item
 
 
 def _screen(output: Output) -> AbstractContextManager[Callable[[Record], None]]:

@@ -247,7 +247,7 @@ class Journal(JournalReader):
             tables.put_orphan(news)
         else:
             now = after_news(order, news)
-            if now is order:
+            if now is order or (isinstance(news, TradeUpdate) and _is_told(order, now, news)):
                 return False
             name = order.client_order_id
         fact_kind = FILL if isinstance(news, TradeUpdate) else kind
@@ -319,6 +319,15 @@ class Journal(JournalReader):
             "INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?)",
             (self._seq, ts_ns, client_order_id, attempt, kind, data, self._hash),
         )
+
+
+def _is_told(before: InFlightOrder, now: InFlightOrder, fill: TradeUpdate) -> bool:
+    """Whether all that is new about a fill is that this process received it earlier than another one."""
+    known = before.facts.fills.get(fill.fill_id)
+    if known is None or before.facts.fills_disagree is not now.facts.fills_disagree:
+        return False
+    joined = now.facts.fills[fill.fill_id]
+    return msgspec.structs.replace(joined, received_ts_ns=known.received_ts_ns) == known
 
 
 class _Transaction:

@@ -271,3 +271,14 @@ def test_the_journal_knows_what_the_facts_say_in_whatever_order(draft: Drafts, n
             assert {found.fill_id: found for found in one.fills()} == expected.fills
             assert len(one.fills()) == len(expected.fills)
             one.verify()
+
+
+def test_a_fill_that_another_process_received_earlier_is_no_news(opened: Opened, draft: Drafts) -> None:
+    one, other = opened(), opened()
+    one.begin([draft()])
+    later = fill(client_order_id="order-1", received_ts_ns=9)
+    assert one.record([later]) == [later]
+    assert other.record([fill(client_order_id="order-1", received_ts_ns=8)]) == []
+    known = fill(client_order_id="order-1", received_ts_ns=7, liquidity=Liquidity.TAKER)
+    assert other.record([known]) == [known]  # it tells more
+    assert [fact.kind for fact in one.facts()].count("fill") == 2

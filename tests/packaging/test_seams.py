@@ -20,6 +20,7 @@ SEAMS: dict[str, tuple[str, ...]] = {
         "latentspeed_cli/config.py",
         "latentspeed_cli/keys.py",
         "latentspeed_cli/cache.py",
+        "latentspeed_cli/cursor.py",
         "latentspeed_cli/crash.py",
         "latentspeed_cli/plugins.py",
         "latentspeed_cli/journal/",

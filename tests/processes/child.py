@@ -4,6 +4,7 @@ SEAM is what goes wrong, at which of its turns, as `WHAT:N`:
 
     commit-before, commit-after   kill -9 around the Nth transaction of the journal, counted once it is open
     send-before, send-after       kill -9 around the Nth request that may change something
+    hasty:1                       nothing; a stream connects anew at once, as often as it takes
     full, eio, sync               the Nth write to the journal's files finds no room, fails, or its fsync fails
 """
 
@@ -12,14 +13,17 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import partial
 from typing import Any
 
 import apsw
 
 from latentspeed_cli.journal import journal
 from latentspeed_cli.main import run
+from latentspeed_cli.transport import ws
 from latentspeed_cli.transport.grpc import GrpcTransport
 from latentspeed_cli.transport.http import HttpTransport
+from latentspeed_cli.transport.line import Limits
 
 
 class Turns:
@@ -98,6 +102,8 @@ def main(seam: str, words: list[str]) -> None:
         around_commits(what, turns)
     elif what.startswith("send"):
         around_sending(what, turns)
+    elif what == "hasty":
+        vars(ws)["Limits"] = partial(Limits, first_delay_s=0.01, max_delay_s=0.05, steady_s=0.0)
     else:
         _disk = on_disk(what, turns)
     sys.argv[1:] = words
