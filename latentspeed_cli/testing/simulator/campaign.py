@@ -13,6 +13,7 @@ from ...clock import monotonic_s
 from .run import Verdict, run_seed
 
 CHUNK = 8
+MAX_SHOWN = 40
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +62,7 @@ class Ledger(msgspec.Struct, kw_only=True):
             f"{self.orders} orders, {self.requests} requests, {self.calm} seeds in which nothing struck",
             "faults injected: " + (", ".join(f"{kind} {n}" for kind, n in self.injected.items()) or "none"),
         ]
-        lines += [f"FAILED seed {one.seed}: {one.invariant}: {one.said}" for one in self.failures]
+        lines += [f"FAILED seed {one.seed}: {one.invariant}: {one.said}" for one in self.failures[:MAX_SHOWN]]
         lines.append(f"{len(self.failures)} seeds failed" if self.failures else "no promise was broken")
         return lines
 

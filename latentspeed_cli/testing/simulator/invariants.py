@@ -160,7 +160,7 @@ def _check_result(world: World, truth: Truth, result: Result, senders: dict[str,
         world.broken("I8", f"{name}, and the venue did not have it")
     if result.exit is Exit.OK and result.verb == "cancel" and result.standing == "open":
         world.broken("I8", f"{name}, and it was open")
-    if result.exit is Exit.NOT_FOUND and result.verb == "cancel" and landed:
+    if result.exit is Exit.NOT_FOUND and result.verb == "cancel" and result.standing is not None:
         world.broken("I8", f"{name}, and the venue had it")
     if result.exit is Exit.UNKNOWN and world.faults.is_calm:
         world.broken("I8", f"{name}, though nothing went wrong")

@@ -245,6 +245,7 @@ class _Passage:
         self._process = process
         self._request = request
         self._sent = sent
+        self._was_refused = False
         self.future: asyncio.Future[Reply] = network.loop.create_future()
 
     def leave(self) -> None:
@@ -262,6 +263,8 @@ class _Passage:
             network.loop.call_later(delay_s + network.between("late", 0.0, 20.0), self._arrive_again)
 
     def _arrive_again(self) -> None:
+        if self._was_refused:  # a node that refused it once refuses it again
+            return
         reply = self._network.venue.request(self._request, self._sent, self._process.peer)
         self._network.trace.note("venue", f"answers a copy of {self._sent.kind} {self._sent.twin}: {_words(reply)}")
 
@@ -272,7 +275,7 @@ class _Passage:
         if faults.strikes("failed_before"):
             return self._reply(site.failure(self._request))
         if sent.kind == "place" and faults.strikes("nonce_refused"):
-            reply = site.refusal(sent)
+            reply, self._was_refused = site.refusal(sent), True
         elif sent.kind == "cancel" and site.loses_cancels and faults.strikes("cancel_lost"):
             reply = site.cancel_taken(sent)
         else:

@@ -36,6 +36,7 @@ NS_PER_S = 1_000_000_000
 DRAIN_S = 65.0
 MAX_RECONCILES = 3
 RECONCILE_S = 60.0
+BETWEEN_RECONCILES_S = 30.0
 # In most worlds prices stand still but for what weather.py does: a flow of its own costs more than all the rest.
 SHARE_WITH_FLOW = 0.1
 
@@ -111,6 +112,7 @@ class World:
             await self._as_process(f"reconcile{number}", self._reconcile)
             if not check_equal(self):
                 break
+            await asyncio.sleep(BETWEEN_RECONCILES_S)
         self.violations += check_equal(self)
         await self._as_process("ending", self._end_all)
         check_end(self)
