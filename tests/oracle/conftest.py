@@ -23,9 +23,14 @@ RunClient = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxInfo]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of the sandbox."""
+    return tmp_path_factory.mktemp("oracle")
+
+
+@pytest.fixture(scope="session")
+def sandbox(folder: Path) -> Iterator[SandboxInfo]:
     """A sandbox process of the installed product, on ports of its own."""
-    folder = tmp_path_factory.mktemp("oracle")
     try:
         yield supervisor.start(folder, Options(port=0, seed=1))
     finally:

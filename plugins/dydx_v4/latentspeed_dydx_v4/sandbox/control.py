@@ -99,6 +99,12 @@ class Ticker(Arguments):
     on: bool = True
 
 
+class Router(Arguments):
+    """Register an order router, as a vote on the chain does."""
+
+    address: str
+
+
 class Sequence(Arguments):
     """Set an account's number or sequence."""
 
@@ -293,6 +299,14 @@ def _market_status(model: DydxModel, given: MarketStatus) -> object:
     return None
 
 
+def _router(model: DydxModel, given: Router) -> object:
+    if keys.address_bytes(given.address) is None:
+        raise UsageError(f"not an address: {given.address}")
+    model.world.routers.add(given.address)
+    model.world.touch("router", given.address, given.address)
+    return None
+
+
 def _sequence(model: DydxModel, given: Sequence) -> object:
     account = model.world.accounts.get(given.address)
     if account is None:
@@ -350,6 +364,7 @@ COMMANDS: Commands[DydxModel] = Commands(
         "crossed": (Ticker, _crossed),
         "snapshot_gap": (Ticker, _snapshot_gap),
         "market_status": (MarketStatus, _market_status),
+        "router": (Router, _router),
         "sequence": (Sequence, _sequence),
         "funding": (Funding, _funding),
         "state": (Nothing, _state),

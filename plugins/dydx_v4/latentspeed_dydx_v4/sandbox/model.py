@@ -15,7 +15,7 @@ from latentspeed_cli.sandbox.model import (
     StoredRow,
 )
 
-from . import control, engine, tapes
+from . import control, engine, node_http, tapes
 from .accounts import ADDRESSES, MNEMONICS, PRIVATE_KEYS
 from .chain import Chain
 from .feeds import Feeds
@@ -35,7 +35,7 @@ class DydxModel:
     """Implements latentspeed_cli.sandbox.model.GrpcModel."""
 
     name = "dydx_v4"
-    http_paths: tuple[str, ...] = ("/v4/",)
+    http_paths: tuple[str, ...] = ("/v4/", *node_http.PATHS)
     ws_paths: tuple[str, ...] = ("/v4/ws",)
     chain_id = CHAIN_ID
 
@@ -44,6 +44,7 @@ class DydxModel:
         self.world = World(scenario)
         self.chain = Chain(self.world)
         self.node = Node(self.world, self.chain)
+        self.node_http = node_http.NodeHttp(self.world, self.chain)
         self.indexer = Indexer(self.world)
         self.rest = Rest(self.world, self.indexer)
         self.sockets = Sockets(self.indexer)
@@ -100,7 +101,11 @@ class DydxModel:
     def http(self, request: HttpRequest, now_ns: int) -> HttpResponse:
         self.world.now_ns = now_ns
         self._news()
-        return self.rest.handle(request)
+        if request.path.startswith("/v4/"):
+            return self.rest.handle(request)
+        answer = self.node_http.handle(request)
+        self._news()
+        return answer
 
     def ws_open(self, connection: int, path: str, peer: str, now_ns: int) -> HttpResponse | None:
         self.world.now_ns = now_ns

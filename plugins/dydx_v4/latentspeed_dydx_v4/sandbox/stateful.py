@@ -58,7 +58,7 @@ def check_place(world: World, order: Order) -> None:
 def _admit(world: World, order: Order) -> None:
     """Equity tier, order router, collateral."""
     limits.equity_tier(world, order)
-    if order.router:
+    if order.router and order.router not in world.routers:
         raise Refused("revshare", 8, f"order router address {order.router} is not registered")
     if order.flags == CONDITIONAL:
         return

@@ -55,6 +55,7 @@ _KINDS: dict[str, Any] = {
     "removal": Gone,
     "to_match": str,
     "pending": Pending,
+    "router": str,
 }
 
 
@@ -63,7 +64,8 @@ class World:
 
     short: short-term orders that rest. stateful: long-term and conditional orders in state. uncommitted: placements in
     the mempool; stateful_cancels: cancels in the mempool. matches, removals: what the next block proposes. to_match:
-    stateful orders to be matched once the block is committed. cancels: short-term fences by OrderId.
+    stateful orders to be matched once the block is committed. cancels: short-term fences by OrderId. routers: addresses
+    of order routers that are registered.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -90,6 +92,7 @@ class World:
         self.removals: list[Gone] = []
         self.to_match: list[str] = []
         self.pending: deque[Pending] = deque()
+        self.routers: set[str] = set()
         self.by_book_id: dict[int, Order] = {}
         self.touched: set[str] = set()
         self.items: list[Item] = []
@@ -270,11 +273,16 @@ class World:
     # ---- news ------------------------------------------------------------------------------------
 
     def tell(self, news: News) -> None:
-        """Send news to the indexer; it learns of it after the lag. Off-chain news can be late, lost or doubled."""
+        """Send news to the indexer; it learns of it after the lag. Off-chain news can be late, lost or doubled.
+
+        Blocks come in their order, also when the lag has just become shorter.
+        """
         offchain = not isinstance(news, Block)
         if offchain and self.drop_offchain:
             return
         due_ns = self.now_ns + self.lag_ns + (self.late_ns if offchain else 0)
+        if not offchain:
+            due_ns = max([due_ns, *(item.due_ns for item in self.pending if isinstance(item.news, Block))])
         for _ in range(2 if offchain and self.double_offchain else 1):
             self.counters.news += 1
             pending = Pending(self.counters.news, due_ns, news)
@@ -352,6 +360,7 @@ class World:
         self.removals = list(found["removal"].values())
         self.to_match = list(found["to_match"])
         self.pending = deque(sorted(found["pending"].values(), key=lambda pending: pending.number))
+        self.routers = set(found["router"])
         self.touched = {key for key, value in self.subaccounts.items() if self.committed.get(key) != value}
         self._dirty.clear()
         return True
