@@ -65,6 +65,10 @@ class DydxV4Reads(DydxV4MarketReads):
         """The last block in which a short-term order can be filled, or None."""
         return order.good_til_block
 
+    def is_ahead(self, block: int, now_ns: int) -> bool:
+        """Whether it is certain without asking that the chain has not come to this block."""
+        return False
+
     def is_exchange_order_id(self, text: str) -> bool:
         return identifiers.is_order_id(text)
 
@@ -114,9 +118,9 @@ class DydxV4Reads(DydxV4MarketReads):
         if said and said[0].report in _FINAL:
             return said
         limit = self._last_block(order, row)
-        if limit is not None:
-            return said + (yield from self._over(order, row, limit))
-        return said if row is not None else (yield from self._in_state(order))
+        if limit is None:
+            return said if row is not None else (yield from self._in_state(order))
+        return said if self.is_ahead(limit, received_ns) else said + (yield from self._over(order, row, limit))
 
     def fills_flow(self, since_ns: int, until_ns: int | None = None) -> Flow[tuple[TradeUpdate, ...]]:
         fills = yield from self._fills(since_ns, until_ns=until_ns)

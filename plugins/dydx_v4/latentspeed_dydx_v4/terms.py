@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 NS_PER_S = 1_000_000_000
 MAX_KNOWN_ENDS = 1_000
 PACE_TRADES, PACE_BLOCKS = 100, 5
+FASTEST_BLOCK_NS = NS_PER_S // 4
 MAX_BLOCK_NS = 5 * NS_PER_S  # slower than this, the chain stood still in between
 
 
@@ -141,6 +142,11 @@ class DydxV4Terms(DydxV4Reads):
         """The most blocks that last no longer, by the measured pace, within the window; 0 when it is not known."""
         pace_ns = self.chain.block_ns
         return min(seconds * NS_PER_S // pace_ns, self.chain.window) if pace_ns else 0
+
+    def is_ahead(self, block: int, now_ns: int) -> bool:
+        """By the last block that was read: an order just sent is asked for often, and no height tells more of it."""
+        known, passed_ns = self.chain.block, now_ns - self.chain.block_read_ns
+        return known is not None and passed_ns >= 0 and block > known.height + passed_ns // FASTEST_BLOCK_NS
 
     def sequence_for(self, order: InFlightOrder | None) -> CountedNonces | None:
         """None for a timestamp, and for short-term messages, of which the chain counts none."""

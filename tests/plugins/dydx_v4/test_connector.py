@@ -58,11 +58,13 @@ class Way:
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
         self.faults: deque[str] = deque()
+        self.asked: list[str] = []
         self.broadcasts: list[bytes] = []
         self.last_reply: Reply | None = None
         self.overtaken = asyncio.Event()
 
     async def send(self, request: Request) -> Reply:
+        self.asked.append(request.url)
         self.venue.pass_time(BLOCK_NS // 4)
         if not request.changes:
             return self.venue.send(request)
@@ -247,6 +249,14 @@ async def test_a_market_order_is_filled_with_its_fees(run: Runs, way: Way, venue
     assert before + 10 <= order.good_til_block <= before + 14
     ((sequence, timeout),) = way.sent()
     assert (sequence, timeout) == (0, 0), "the chain compares neither for short-term messages"
+
+
+async def test_heights_are_not_asked_for_while_the_last_block_is_far(run: Runs, way: Way) -> None:
+    async with run() as connector:
+        outcome = await place(connector, market())
+    sent = next(at for at, url in enumerate(way.asked) if url.endswith(BROADCAST_TX))
+    assert outcome.order.state is OrderState.FILLED
+    assert not [url for url in way.asked[sent:] if url.endswith("/height")]
 
 
 async def test_an_immediate_order_that_meets_nobody_is_over_when_its_blocks_are(run: Runs) -> None:
