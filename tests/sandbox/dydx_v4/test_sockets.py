@@ -163,6 +163,22 @@ def test_books_change_by_absolute_sizes(moving: Any) -> None:
     assert mine == {side: {level["price"]: level["size"] for level in book[side]} for side in ("bids", "asks")}
 
 
+def test_levels_outside_the_snapshot_are_told_and_not_taken_away(venue: Any) -> None:
+    venue.control("seed_book", ticker="BTC-USD", bids=[[str(83_000 - k), "1"] for k in range(100)])
+    number = venue.connect()
+    snapshot = venue.subscribe(number, "v4_orderbook", "BTC-USD")["contents"]
+    assert len(snapshot["bids"]) == 100
+    venue.take(number)
+    venue.place("buy", LOT, LOW)
+    venue.pass_time(0.01)
+    [frame] = venue.take(number)
+    assert frame["contents"] == {"bids": [["80000", "0.0001"]]}
+    venue.place("buy", LOT, 83_001 * TICK)
+    venue.pass_time(0.01)
+    [frame] = venue.take(number)
+    assert frame["contents"] == {"bids": [["83001", "0.0001"]]}
+
+
 def test_a_book_can_be_made_to_cross(moving: Any) -> None:
     moving.control("crossed", ticker="BTC-USD")
     number = moving.connect()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Sides = dict[bool, dict[int, int]]
 MIN_ORACLE_CHANGE_PPM = 200
+WHOLE_BOOK = 1 << 20
 
 
 class Feeds:
@@ -113,7 +114,7 @@ class Feeds:
             self._books[ticker] = self._book(self.world.by_ticker[ticker])
 
     def _book(self, market: Market) -> Sides:
-        bids, asks = market.levels(self.world.elapsed())
+        bids, asks = market.levels(self.world.elapsed(), WHOLE_BOOK)
         return {True: {x.price: x.size for x in bids}, False: {x.price: x.size for x in asks}}
 
     def _book_changes(self) -> None:
