@@ -11,6 +11,8 @@ import msgspec
 from latentspeed_cli.hostile import escape
 
 VENUES = ("hyperliquid", "dydx_v4")
+# Where changes are sent to.
+SUBMIT = {"hyperliquid": "/exchange", "dydx_v4": "/cosmos.tx.v1beta1.Service/BroadcastTx"}
 TABLE = Path(__file__).with_name("bad_input.toml")
 PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
 
@@ -35,6 +37,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     trouble: list[tuple[str, dict[str, Any]]] = []
     scene: str = ""
     after: list[tuple[str, dict[str, Any]]] = []
+    test: str = ""
     only: str | None = None
     why: str = ""
     dydx_v4: dict[str, Any] = {}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +21,13 @@ from latentspeed_cli.journal import Journal
 from latentspeed_cli.sandbox import supervisor
 from latentspeed_cli.sandbox.home import Options
 
-from .bad_input import PAGE, VENUES, Case, cases, page
+from .bad_input import PAGE, SUBMIT, VENUES, Case, cases, page
 from .conftest import Exchange, Terminal, leave_nothing, start_exchange
 
 KEY = "0x" + "5b" * 32  # nobody's: 32 equal bytes
 MNEMONIC = "legal winner thank year wave sausage worth useful legal winner thank yellow"
 CASES = cases()
 PLACE = re.compile("<[a-z-]+>")
-SUBMIT = {"hyperliquid": "/exchange", "dydx_v4": "/cosmos.tx.v1beta1.Service/BroadcastTx"}
 # A chain that stands still shows nothing of what it was sent.
 NOBODY_TO_ASK: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "hyperliquid": [
@@ -295,6 +297,32 @@ def undecided_order(stage: Stage) -> None:
     stage.hear()
 
 
+def _met(stage: Stage, size: str) -> None:
+    """An order of 0.1 ETH of which somebody took `size` while no command was running."""
+    is_chain = stage.exchange.venue == "dydx_v4"
+    market = {"ticker": "ETH-USD"} if is_chain else {"coin": "ETH"}
+    order = ["place", "buy", "ETH-USD", "0.1"]
+    price = stage.terminal.run([*order, "mid-1%", "--dry-run", "-o", "json"]).json["price"]
+    around = [str(int(Decimal(price) * Decimal(factor))) for factor in ("0.98", "1.02")]
+    stage.exchange.order("seed_book", **market, bids=[[around[0], "1"]], asks=[[around[1], "1"]])
+    stage.undo.callback(lambda: stage.exchange.order("seed_book", **market, clear=True))
+    placed = stage.terminal.run([*order, price, "--post-only", "-o", "json"])
+    assert placed.code == 0, placed.err
+    stage.filled["id"] = placed.json["client_order_id"]
+    words = {"size": size, "price": price} if is_chain else {"sz": size, "px": price}
+    stage.exchange.order("trade", **market, side="sell", **words)
+    if is_chain:
+        stage.exchange.order("block", blocks=1)
+
+
+def partly_filled(stage: Stage) -> None:
+    _met(stage, "0.04")
+
+
+def filled_meanwhile(stage: Stage) -> None:
+    _met(stage, "0.1")
+
+
 def external_order(stage: Stage) -> None:
     """An order of the same account that another program placed: its journal is not ours."""
     home = stage.terminal.home
@@ -304,10 +332,15 @@ def external_order(stage: Stage) -> None:
     stage.terminal.keep_state_in(home / "state")
 
 
+def breaking_line(stage: Stage) -> None:
+    """Every connection ends once, a second from now."""
+    breaking = threading.Timer(1.0, lambda: stage.exchange.order("disconnect"))
+    breaking.start()
+    stage.undo.callback(breaking.join)
+
+
 def senseless_frames(stage: Stage) -> None:
     """Somebody else's frames, a few every moment, until the stream is over."""
-    import threading
-
     over = threading.Event()
 
     def inject() -> None:
@@ -341,7 +374,10 @@ SCENES: dict[str, Callable[[Stage], None]] = {
         lost_journal,
         undecided_order,
         external_order,
+        partly_filled,
+        filled_meanwhile,
         senseless_frames,
+        breaking_line,
     )
 }
 
@@ -364,7 +400,7 @@ def undo() -> Iterator[ExitStack]:
         pytest.param(venue, case.at(venue), id=f"{venue}-{case.row}-{case.verb}-{case.cause}")
         for venue in VENUES
         for case in CASES
-        if venue in case.venues
+        if venue in case.venues and not case.test
     ],
 )
 def test_bad_input(
@@ -396,8 +432,23 @@ def test_bad_input(
         error = ended.error
         assert error["exit_code"] == case.exit
         assert case.says in f"{error['message']} {error['hint']}"
+    if case.scene == "breaking_line":
+        kinds = [json.loads(line).get("kind") for line in ended.out.splitlines()]
+        assert "reconnected" in kinds
+        assert kinds[kinds.index("reconnected") :].count(None) > 1
     if not case.sends:
         assert sent_after == sent_before
+
+
+def test_what_is_tried_as_a_process_has_its_test() -> None:
+    for case in CASES:
+        if case.test:
+            module, _, name = case.test.partition("::")
+            assert f"def {name}(" in Path(__file__).with_name(module).read_text()
+
+
+def test_no_row_is_left_out() -> None:
+    assert {case.row for case in CASES} == set(range(1, 78))
 
 
 def test_the_page_shows_the_table() -> None:

@@ -15,7 +15,9 @@ import pytest
 
 from latentspeed_cli.errors import Exit
 from latentspeed_cli.main import VERBS
+from latentspeed_cli.sandbox.home import Home
 
+from .bad_input import SUBMIT, VENUES
 from .conftest import Exchange
 
 HEAVY = (
@@ -32,19 +34,26 @@ HEAVY = (
     "platformdirs",
 )
 PLACE = ["place", "buy", "BTC-USD", "0.01", "mid-1%", "--post-only"]
+# The first thing that a placement asks its venue, and where it is sent to.
+ASKS = {"hyperliquid": "/info", "dydx_v4": "/v4/orderbooks/perpetualMarket/BTC-USD"}
 
 
 class Program:
-    """Starts the command line with an environment of its own."""
+    """Starts the command line with an environment of its own, which knows one venue of the exchange."""
 
     def __init__(self, home: Path, exchange: Exchange) -> None:
+        self.exchange = exchange
+        is_alone = exchange.venues[exchange.venue].node_url is None
+        if not is_alone:
+            Home(exchange.folder).share(home / "state")
         self.environ = {
             "HOME": str(home),
             "PATH": os.environ["PATH"],
             "LATENTSPEED_STATE_DIR": str(home / "state"),
             "LATENTSPEED_CACHE_DIR": str(home / "cache"),
-            "LATENTSPEED_BASE_URL": exchange.base_url,
+            **({"LATENTSPEED_BASE_URL": exchange.base_url} if is_alone else {}),
             "LATENTSPEED_NETWORK": "sandbox",
+            "LATENTSPEED_VENUE": exchange.venue,
             **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
         }
 
@@ -69,6 +78,15 @@ def program(tmp_path: Path, exchange: Exchange) -> Iterator[Program]:
     program = Program(tmp_path, exchange)
     yield program
     exchange.order("clear")
+    program.run("cancel", "--all", "--external")
+
+
+@pytest.fixture(params=VENUES)
+def trader(request: pytest.FixtureRequest, tmp_path: Path, exchange: Exchange) -> Iterator[Program]:
+    """One for each venue."""
+    program = Program(tmp_path, exchange.of(request.param))
+    yield program
+    program.exchange.order("clear")
     program.run("cancel", "--all", "--external")
 
 
@@ -123,8 +141,8 @@ def test_every_verb_has_a_help_line_and_a_module_with_the_same_words() -> None:
         assert "Usage: latentspeed" in done.stdout
 
 
-def test_an_empty_environment_and_the_c_locale_do(program: Program) -> None:
-    kept = {name: value for name, value in program.environ.items() if name.startswith(("LATENTSPEED", "PYTHONPATH"))}
+def test_an_empty_environment_and_the_c_locale_do(trader: Program) -> None:
+    kept = {name: value for name, value in trader.environ.items() if name.startswith(("LATENTSPEED", "PYTHONPATH"))}
     for environ in (kept, {**kept, "LC_ALL": "C", "LANG": "C"}):
         done = subprocess.run(
             [sys.executable, "-m", "latentspeed_cli", "status"], env=environ, capture_output=True, timeout=60
@@ -144,8 +162,8 @@ def test_invalid_utf8_is_a_usage_error(program: Program) -> None:
     assert b"Traceback" not in done.stderr
 
 
-def test_a_closed_pipe_is_141_and_quiet(program: Program) -> None:
-    process = program.start("stream", "book", "BTC-USD")
+def test_a_closed_pipe_is_141_and_quiet(trader: Program) -> None:
+    process = trader.start("stream", "book", "BTC-USD")
     assert process.stdout is not None
     assert process.stderr is not None
     assert json.loads(process.stdout.readline())["schema"] == "control"
@@ -182,52 +200,52 @@ def test_a_signal_ends_a_stream_with_its_code(program: Program, number: signal.S
         json.loads(line)
 
 
-def _placing(program: Program, exchange: Exchange, kind: str, path: str) -> tuple[subprocess.Popen[str], str]:
+def _placing(trader: Program, kind: str, path: str) -> tuple[subprocess.Popen[str], str]:
     """A `place` whose request of that path hangs, and its id."""
-    exchange.order(kind, path=path, count=50, seconds=20)
-    process = program.start(*PLACE, "-o", "json")
+    trader.exchange.order(kind, path=path, count=50, seconds=20)
+    process = trader.start(*PLACE, "-o", "json")
     assert process.stderr is not None
     client_order_id = json.loads(process.stderr.readline())["client_order_id"]
     deadline = time.monotonic() + 10
-    while len(exchange.order("pending")) and exchange.order("pending")[0]["count"] == 50:
+    while len(trader.exchange.order("pending")) and trader.exchange.order("pending")[0]["count"] == 50:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return process, client_order_id
 
 
-def test_ctrl_c_before_anything_was_sent_is_130(program: Program, exchange: Exchange) -> None:
-    sent = exchange.sent()
-    process, _ = _placing(program, exchange, "delay_request", "/info")
+def test_ctrl_c_before_anything_was_sent_is_130(trader: Program) -> None:
+    sent = trader.exchange.sent()
+    process, _ = _placing(trader, "delay_request", ASKS[trader.exchange.venue])
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
-    exchange.order("clear")
+    trader.exchange.order("clear")
     assert process.returncode == Exit.INTERRUPTED.code, err
     assert "Traceback" not in err
-    assert exchange.sent() == sent
+    assert trader.exchange.sent() == sent
     assert not out or json.loads(out)["may_be_live"] is False
 
 
-def test_ctrl_c_after_sending_is_5_with_the_record(program: Program, exchange: Exchange) -> None:
-    process, client_order_id = _placing(program, exchange, "delay", "/exchange")
+def test_ctrl_c_after_sending_is_5_with_the_record(trader: Program) -> None:
+    process, client_order_id = _placing(trader, "delay", SUBMIT[trader.exchange.venue])
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
-    exchange.order("clear")
+    trader.exchange.order("clear")
     assert process.returncode == Exit.UNKNOWN.code, err
     order = json.loads(out)
     assert (order["client_order_id"], order["outcome"], order["may_be_live"]) == (client_order_id, "unknown", True)
-    found = program.run("status", client_order_id)
+    found = trader.run("status", client_order_id)
     assert (found.returncode, json.loads(found.stdout)["state"]) == (0, "OPEN")
 
 
-def test_two_processes_with_one_id_send_once(program: Program, exchange: Exchange) -> None:
-    sent = exchange.sent()
-    processes = [program.start(*PLACE, "--client-id", "both-at-once") for _ in range(3)]
+def test_two_processes_with_one_id_send_once(trader: Program) -> None:
+    sent = trader.exchange.sent()
+    processes = [trader.start(*PLACE, "--client-id", "both-at-once") for _ in range(3)]
     ends = [process.communicate(timeout=60) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], ends
     orders = [json.loads(out) for out, _ in ends]
     assert len({order["exchange_order_id"] for order in orders}) == 1
     assert sorted(order["replayed"] for order in orders) == [False, True, True]
-    assert exchange.sent() == sent + 1
+    assert trader.exchange.sent() == sent + 1
 
 
 def test_a_bug_names_a_log_and_shows_no_traceback(program: Program, tmp_path: Path) -> None:
