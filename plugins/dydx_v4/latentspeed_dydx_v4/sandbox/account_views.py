@@ -48,15 +48,19 @@ def _row(indexer: Indexer, address: str, number: int) -> SubaccountRow:
     return row
 
 
+def _shown(indexer: Indexer, row: SubaccountRow) -> dict[str, Any]:
+    return shapes.subaccount(indexer.world, row, indexer.positions.of(row.owner, row.number), indexer.height)
+
+
 def addresses(indexer: Indexer, address: str) -> dict[str, Any]:
     mine = sorted((row for row in indexer.subaccounts.values() if row.owner == address), key=lambda row: row.number)
     if not mine:
         raise not_found(f"No subaccounts found for address {address}")
-    return {"subaccounts": [shapes.subaccount(indexer, row) for row in mine], "totalTradingRewards": "0"}
+    return {"subaccounts": [_shown(indexer, row) for row in mine], "totalTradingRewards": "0"}
 
 
 def subaccount(indexer: Indexer, address: str, number: int) -> dict[str, Any]:
-    return {"subaccount": shapes.subaccount(indexer, _row(indexer, address, number))}
+    return {"subaccount": _shown(indexer, _row(indexer, address, number))}
 
 
 def parent_subaccount(indexer: Indexer, address: str, parent: int) -> dict[str, Any]:
@@ -71,7 +75,7 @@ def parent_subaccount(indexer: Indexer, address: str, parent: int) -> dict[str, 
             "parentSubaccountNumber": parent,
             "equity": text(sum((total for total, _ in totals), Decimal(0))),
             "freeCollateral": text(sum((free for _, free in totals), Decimal(0))),
-            "childSubaccounts": [shapes.subaccount(indexer, row) for row in mine],
+            "childSubaccounts": [_shown(indexer, row) for row in mine],
         }
     }
 
@@ -256,4 +260,4 @@ def funding_payments(indexer: Indexer, address: str, numbers: Numbers, query: Qu
 def pnl(indexer: Indexer, address: str, numbers: Numbers, query: Query, *, old: bool) -> dict[str, Any]:
     for number in numbers:
         _row(indexer, address, number)
-    return pnls.shown(indexer, address, numbers, query, old=old)
+    return pnls.shown(indexer.pnl, address, numbers, query, old=old)

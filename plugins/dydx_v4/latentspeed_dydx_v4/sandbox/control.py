@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from latentspeed_cli.errors import UsageError
 from latentspeed_cli.sandbox.commands import Arguments, Commands, Count, Nothing
 
 from . import engine, keys, ledger, transfers
+from .chain import Chain
+from .feeds import Feeds
+from .indexer import Indexer
 from .market import Market
+from .node import Node
 from .numbers import plain, units
 from .refusals import REGISTERED, Refused
+from .rest import Rest
+from .sockets import Sockets
 from .universe import STATUS_NAMES, USDC_DENOM
-
-if TYPE_CHECKING:
-    from .model import DydxModel
+from .world import World
 
 _NS = 1_000_000_000
+
+
+class Venue(NamedTuple):
+    """What the commands work on."""
+
+    world: World
+    chain: Chain
+    node: Node
+    indexer: Indexer
+    rest: Rest
+    sockets: Sockets
+    feeds: Feeds
+
+    def make_block(self, time_ns: int) -> None:
+        self.feeds.committed(self.chain.commit(time_ns))
 
 
 class Fund(Arguments):
@@ -120,8 +139,8 @@ class Funding(Arguments):
     rate: str | None = None
 
 
-def _market(model: DydxModel, ticker: str) -> Market:
-    market = model.world.by_ticker.get(ticker)
+def _market(venue: Venue, ticker: str) -> Market:
+    market = venue.world.by_ticker.get(ticker)
     if market is None:
         raise UsageError(f"no such market: {ticker}")
     return market
@@ -135,8 +154,8 @@ def _quantums(market: Market, given: str) -> int:
     return units(given, market.spec.atomic_resolution)
 
 
-def _fund(model: DydxModel, given: Fund) -> object:
-    world = model.world
+def _fund(venue: Venue, given: Fund) -> object:
+    world = venue.world
     if keys.address_bytes(given.address) is None:
         raise UsageError(f"not an address: {given.address}")
     amount = units(given.amount, -6)
@@ -146,12 +165,12 @@ def _fund(model: DydxModel, given: Fund) -> object:
     if given.address not in world.accounts:
         world.open_account(given.address)
     ledger.pay(world, world.subaccount(given.address, given.subaccount), amount)
-    model.indexer.granted(given.address, given.subaccount, amount)
+    venue.indexer.granted(given.address, given.subaccount, amount)
     return None
 
 
-def _price(model: DydxModel, given: Price) -> object:
-    market, world = _market(model, given.ticker), model.world
+def _price(venue: Venue, given: Price) -> object:
+    market, world = _market(venue, given.ticker), venue.world
     if given.clear:
         market.shift, market.oracle_override = 0, None
     if given.oracle is not None:
@@ -164,8 +183,8 @@ def _price(model: DydxModel, given: Price) -> object:
     return {"oracle": market.spec.price(world.oracle(market.pair))}
 
 
-def _seed_book(model: DydxModel, given: SeedBook) -> object:
-    market, world = _market(model, given.ticker), model.world
+def _seed_book(venue: Venue, given: SeedBook) -> object:
+    market, world = _market(venue, given.ticker), venue.world
     if given.clear:
         market.seeded = None
     else:
@@ -181,8 +200,8 @@ def _seed_book(model: DydxModel, given: SeedBook) -> object:
     return None
 
 
-def _trade(model: DydxModel, given: TradeFlow) -> object:
-    market, world = _market(model, given.ticker), model.world
+def _trade(venue: Venue, given: TradeFlow) -> object:
+    market, world = _market(venue, given.ticker), venue.world
     if given.side not in {"buy", "sell"}:
         raise UsageError("side is buy or sell")
     engine.advance(world, market)
@@ -197,144 +216,144 @@ def _trade(model: DydxModel, given: TradeFlow) -> object:
     return {"traded": market.spec.size(done)}
 
 
-def _rate_limit(model: DydxModel, given: Count) -> object:
-    model.rest.forced_429 += given.count
+def _rate_limit(venue: Venue, given: Count) -> object:
+    venue.rest.forced_429 += given.count
     return None
 
 
-def _geoblock(model: DydxModel, given: Count) -> object:
-    model.rest.forced_403 += given.count
-    model.sockets.block_accounts += given.count
+def _geoblock(venue: Venue, given: Count) -> object:
+    venue.rest.forced_403 += given.count
+    venue.sockets.block_accounts += given.count
     return None
 
 
-def _fail_snapshots(model: DydxModel, given: Count) -> object:
-    model.sockets.fail_snapshots += given.count
+def _fail_snapshots(venue: Venue, given: Count) -> object:
+    venue.sockets.fail_snapshots += given.count
     return None
 
 
-def _reject(model: DydxModel, given: Reject) -> object:
+def _reject(venue: Venue, given: Reject) -> object:
     if (given.codespace, given.code) not in REGISTERED:
         raise UsageError(f"no such code: {given.codespace} {given.code}")
-    model.chain.forced += [Refused(given.codespace, given.code, given.detail) for _ in range(given.count)]
+    venue.chain.forced += [Refused(given.codespace, given.code, given.detail) for _ in range(given.count)]
     return None
 
 
-def _unavailable(model: DydxModel, given: Unavailable) -> object:
+def _unavailable(venue: Venue, given: Unavailable) -> object:
     if given.after:
-        model.unavailable_after += given.count
+        venue.node.unavailable_after += given.count
     else:
-        model.unavailable_before += given.count
+        venue.node.unavailable_before += given.count
     return None
 
 
-def _restarted(model: DydxModel, given: Count) -> object:
-    model.chain.at_height_zero += given.count
+def _restarted(venue: Venue, given: Count) -> object:
+    venue.chain.at_height_zero += given.count
     return None
 
 
-def _halt(model: DydxModel, given: Nothing) -> object:
-    model.chain.halted = True
+def _halt(venue: Venue, given: Nothing) -> object:
+    venue.chain.halted = True
     return None
 
 
-def _resume(model: DydxModel, given: Nothing) -> object:
+def _resume(venue: Venue, given: Nothing) -> object:
     """The chain goes on from here: the time it stood still brings no blocks."""
-    model.chain.halted = False
-    model.make_block(model.world.now_ns)
+    venue.chain.halted = False
+    venue.make_block(venue.world.now_ns)
     return None
 
 
-def _block(model: DydxModel, given: Blocks) -> object:
+def _block(venue: Venue, given: Blocks) -> object:
     """Make blocks now, whatever the clock says; times stay a block apart at least."""
-    counters = model.world.counters
+    counters = venue.world.counters
     for _ in range(given.blocks):
-        model.make_block(max(counters.block_time_ns + 1, model.world.now_ns))
+        venue.make_block(max(counters.block_time_ns + 1, venue.world.now_ns))
     return {"height": counters.height}
 
 
-def _hold(model: DydxModel, given: Blocks) -> object:
-    model.chain.hold_blocks = given.blocks
+def _hold(venue: Venue, given: Blocks) -> object:
+    venue.chain.hold_blocks = given.blocks
     return None
 
 
-def _drop_mempool(model: DydxModel, given: Nothing) -> object:
-    waiting = list(model.world.mempool)
+def _drop_mempool(venue: Venue, given: Nothing) -> object:
+    waiting = list(venue.world.mempool)
     for item in waiting:
-        if item in model.world.mempool:
-            model.chain.evict(item)
+        if item in venue.world.mempool:
+            venue.chain.evict(item)
     return {"dropped": len(waiting)}
 
 
-def _lag(model: DydxModel, given: Lag) -> object:
-    model.world.lag_ns = int(given.seconds * _NS)
+def _lag(venue: Venue, given: Lag) -> object:
+    venue.world.lag_ns = int(given.seconds * _NS)
     return None
 
 
-def _late(model: DydxModel, given: Late) -> object:
-    world = model.world
+def _late(venue: Venue, given: Late) -> object:
+    world = venue.world
     world.late_ns, world.drop_offchain, world.double_offchain = int(given.seconds * _NS), given.drop, given.duplicate
     return None
 
 
-def _crossed(model: DydxModel, given: Ticker) -> object:
-    market = _market(model, given.ticker)
-    (model.feeds.keep_stale.add if given.on else model.feeds.keep_stale.discard)(market.spec.ticker)
+def _crossed(venue: Venue, given: Ticker) -> object:
+    market = _market(venue, given.ticker)
+    (venue.feeds.keep_stale.add if given.on else venue.feeds.keep_stale.discard)(market.spec.ticker)
     return None
 
 
-def _snapshot_gap(model: DydxModel, given: Ticker) -> object:
-    model.feeds.gaps.add(_market(model, given.ticker).spec.ticker)
+def _snapshot_gap(venue: Venue, given: Ticker) -> object:
+    venue.feeds.gaps.add(_market(venue, given.ticker).spec.ticker)
     return None
 
 
-def _market_status(model: DydxModel, given: MarketStatus) -> object:
-    market = _market(model, given.ticker)
+def _market_status(venue: Venue, given: MarketStatus) -> object:
+    market = _market(venue, given.ticker)
     numbers = {name: number for number, name in STATUS_NAMES.items()}
     if given.status not in numbers:
         raise UsageError(f"no such status: {given.status}")
     market.status = numbers[given.status]
     market.quoted = None
-    model.feeds.market_changed(market)
+    venue.feeds.market_changed(market)
     return None
 
 
-def _router(model: DydxModel, given: Router) -> object:
+def _router(venue: Venue, given: Router) -> object:
     if keys.address_bytes(given.address) is None:
         raise UsageError(f"not an address: {given.address}")
-    model.world.routers.add(given.address)
-    model.world.touch("router", given.address, given.address)
+    venue.world.routers.add(given.address)
+    venue.world.touch("router", given.address, given.address)
     return None
 
 
-def _sequence(model: DydxModel, given: Sequence) -> object:
-    account = model.world.accounts.get(given.address)
+def _sequence(venue: Venue, given: Sequence) -> object:
+    account = venue.world.accounts.get(given.address)
     if account is None:
         raise UsageError(f"no such account: {given.address}")
     if given.number is not None:
         account.number = given.number
     if given.sequence is not None:
         account.sequence = account.check_sequence = given.sequence
-    model.world.touch_account(account)
+    venue.world.touch_account(account)
     return None
 
 
-def _funding(model: DydxModel, given: Funding) -> object:
+def _funding(venue: Venue, given: Funding) -> object:
     if given.ticker is not None and given.rate is not None:
-        _market(model, given.ticker).rate_override = units(given.rate, -9)
-    model.world.items = []
-    model.world.counters.funding_hour -= 1
-    model.make_block(max(model.world.counters.block_time_ns + 1, model.world.now_ns))
+        _market(venue, given.ticker).rate_override = units(given.rate, -9)
+    venue.world.items = []
+    venue.world.counters.funding_hour -= 1
+    venue.make_block(max(venue.world.counters.block_time_ns + 1, venue.world.now_ns))
     return None
 
 
-def _state(model: DydxModel, given: Nothing) -> object:
+def _state(venue: Venue, given: Nothing) -> object:
     """Where things stand: heights, the mempool, what rests, what a node was handed since it started."""
-    world = model.world
+    world = venue.world
     return {
         "height": world.counters.height,
-        "indexer_height": model.indexer.height,
-        "broadcasts": model.node.broadcasts,
+        "indexer_height": venue.indexer.height,
+        "broadcasts": venue.node.broadcasts,
         "mempool": len(world.mempool),
         "short_term": len(world.short),
         "stateful": len(world.stateful),
@@ -342,7 +361,7 @@ def _state(model: DydxModel, given: Nothing) -> object:
     }
 
 
-COMMANDS: Commands[DydxModel] = Commands(
+COMMANDS: Commands[Venue] = Commands(
     {
         "fund": (Fund, _fund),
         "price": (Price, _price),

@@ -80,7 +80,7 @@ class Indexer:
         self.transfers: deque[TransferRow] = deque()
         self.payments: deque[PaymentRow] = deque()
         self.subaccounts: dict[str, SubaccountRow] = {}
-        self.pnl = pnl.PnlRows(self)
+        self.pnl = pnl.PnlRows(world)
         self._out: list[Update] = []
 
     # ---- storage ---------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ class Indexer:
         self.height, self.time_ns = height, time_ns
         if swept:
             self._sweep()
-        self.pnl.reached(height, time_ns)
+        self.pnl.reached(self.subaccounts, height, time_ns)
         return self._out
 
     def _sweep(self) -> None:

@@ -20,7 +20,7 @@ from .accounts import ADDRESSES, MNEMONICS, PRIVATE_KEYS
 from .chain import Chain
 from .feeds import Feeds
 from .indexer import Indexer
-from .node import UNAVAILABLE, Node
+from .node import Node
 from .rest import Rest
 from .sockets import Sockets
 from .state import Block
@@ -49,8 +49,9 @@ class DydxModel:
         self.rest = Rest(self.world, self.indexer)
         self.sockets = Sockets(self.indexer)
         self.feeds = Feeds(self.indexer, self.sockets)
-        self.unavailable_before = 0
-        self.unavailable_after = 0
+        self.controlled = control.Venue(
+            self.world, self.chain, self.node, self.indexer, self.rest, self.sockets, self.feeds
+        )
 
     @property
     def grpc_methods(self) -> tuple[str, ...]:
@@ -88,14 +89,8 @@ class DydxModel:
     def grpc(self, method: str, body: bytes, now_ns: int) -> tuple[int, bytes]:
         """One unary call: (gRPC status code, serialised answer or status message)."""
         self.world.now_ns = now_ns
-        if self.unavailable_before > 0:
-            self.unavailable_before -= 1
-            return UNAVAILABLE, b"connection refused by the node"
         answer = self.node.call(method, body)
         self._news()
-        if self.unavailable_after > 0:
-            self.unavailable_after -= 1
-            return UNAVAILABLE, b"transport is closing"
         return answer
 
     def http(self, request: HttpRequest, now_ns: int) -> HttpResponse:
@@ -150,11 +145,8 @@ class DydxModel:
         skipped = behind - 1 if behind > CATCH_UP else 0
         for _ in range(behind - skipped):
             time_ns = world.counters.block_time_ns + world.block_ns * (1 + skipped)
-            self.make_block(time_ns, skipped)
+            self.feeds.committed(self.chain.commit(time_ns, skipped))
             skipped = 0
-
-    def make_block(self, time_ns: int, skipped: int = 0) -> None:
-        self.feeds.committed(self.chain.commit(time_ns, skipped))
 
     def _news(self) -> None:
         """What the node has told the indexer and has arrived: off-chain news, and blocks."""
@@ -176,7 +168,7 @@ class DydxModel:
     def control(self, command: str, arguments: Mapping[str, object], now_ns: int) -> object:
         self.world.now_ns = now_ns
         try:
-            return control.COMMANDS.run(self, command, arguments)
+            return control.COMMANDS.run(self.controlled, command, arguments)
         finally:
             self._news()
             self.feeds.run()

@@ -38,6 +38,8 @@ class Node:
     def __init__(self, world: World, chain: Chain) -> None:
         self.world = world
         self.chain = chain
+        self.unavailable_before = 0  # how many of the next calls find nobody, or lose their answer once it is there
+        self.unavailable_after = 0
         self.broadcasts = 0  # how many transactions were handed in, whatever became of them
         self.methods: Mapping[str, Callable[[bytes], Message]] = {
             "/cosmos.auth.v1beta1.Query/Account": self._account,
@@ -53,6 +55,16 @@ class Node:
 
     def call(self, method: str, body: bytes) -> tuple[int, bytes]:
         """(gRPC status code, serialised answer or the status message)."""
+        if self.unavailable_before > 0:
+            self.unavailable_before -= 1
+            return UNAVAILABLE, b"connection refused by the node"
+        answer = self._answer(method, body)
+        if self.unavailable_after > 0:
+            self.unavailable_after -= 1
+            return UNAVAILABLE, b"transport is closing"
+        return answer
+
+    def _answer(self, method: str, body: bytes) -> tuple[int, bytes]:
         handler = self.methods.get(method)
         if handler is None:
             service, _, name = method.removeprefix("/").partition("/")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,8 @@ from .numbers import decimal, iso, text
 from .params import Query, paged
 
 if TYPE_CHECKING:
-    from .indexer import Indexer
     from .rows import SubaccountRow
+    from .world import World
 
 HOUR_NS = 3_600_000_000_000
 DAY_NS = 24 * HOUR_NS
@@ -36,8 +36,8 @@ class PnlRow(msgspec.Struct, frozen=True):
 class PnlRows:
     """The rows of all subaccounts, oldest first."""
 
-    def __init__(self, indexer: Indexer) -> None:
-        self._indexer = indexer
+    def __init__(self, world: World) -> None:
+        self._world = world
         self._rows: dict[str, deque[PnlRow]] = {}
         self._hour = 0
 
@@ -46,19 +46,18 @@ class PnlRows:
             self._rows.setdefault(f"{row.owner}/{row.number}", deque()).append(row)
             self._hour = max(self._hour, row.time_ns // HOUR_NS)
 
-    def reached(self, height: int, time_ns: int) -> None:
+    def reached(self, subaccounts: Mapping[str, SubaccountRow], height: int, time_ns: int) -> None:
         """A block was processed: write what is due."""
-        indexer = self._indexer
         hour = time_ns // HOUR_NS
-        if hour == self._hour and len(self._rows) == len(indexer.subaccounts):
+        if hour == self._hour and len(self._rows) == len(subaccounts):
             return
-        for key, subaccount in indexer.subaccounts.items():
+        for key, subaccount in subaccounts.items():
             if hour > self._hour or key not in self._rows:
                 self._write(key, subaccount, height, time_ns)
         self._hour = hour
 
     def _write(self, key: str, subaccount: SubaccountRow, height: int, time_ns: int) -> None:
-        world = self._indexer.world
+        world = self._world
         total = text(shapes.equity(world, subaccount)[0])
         row = PnlRow(subaccount.owner, subaccount.number, total, subaccount.net_transfers, height, time_ns)
         rows = self._rows.setdefault(key, deque())
@@ -77,13 +76,13 @@ class PnlRows:
         return [(height, *sums[height]) for height in sorted(sums, reverse=True)]
 
 
-def shown(indexer: Indexer, address: str, numbers: Iterable[int], query: Query, *, old: bool) -> dict[str, Any]:
+def shown(kept: PnlRows, address: str, numbers: Iterable[int], query: Query, *, old: bool) -> dict[str, Any]:
     """The answer of /v4/historical-pnl (old) or /v4/pnl, whose rows differ in the names of height and time."""
     before, after = query.time("createdBeforeOrAt"), query.time("createdOnOrAfter")
     highest, lowest = query.integer("createdBeforeOrAtHeight"), query.integer("createdOnOrAfterHeight")
     days: set[int] = set()
     found = []
-    for height, time_ns, equity, moved in indexer.pnl.of(address, numbers):
+    for height, time_ns, equity, moved in kept.of(address, numbers):
         if (before is not None and time_ns > before) or (after is not None and time_ns < after):
             continue
         if (highest is not None and height > highest) or (lowest is not None and height < lowest):

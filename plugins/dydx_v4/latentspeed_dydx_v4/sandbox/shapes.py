@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,6 @@ from .rows import FillRow, OrderRow, PaymentRow, PositionRow, SubaccountRow, Tra
 from .state import IOC, LONG_TERM, POST_ONLY, SHORT_TERM, STOP_LOSS, Order
 
 if TYPE_CHECKING:
-    from .indexer import Indexer
     from .world import World
 
 REASON = "ORDER_REMOVAL_REASON_"
@@ -257,10 +257,9 @@ def equity(world: World, row: SubaccountRow) -> tuple[Decimal, Decimal]:
     return total, total - held
 
 
-def subaccount(indexer: Indexer, row: SubaccountRow) -> dict[str, Any]:
-    world = indexer.world
+def subaccount(world: World, row: SubaccountRow, positions: Iterable[PositionRow], height: int) -> dict[str, Any]:
+    """height: of the last block the indexer has processed."""
     total, free = equity(world, row)
-    positions = indexer.positions.of(row.owner, row.number)
     return {
         "address": row.owner,
         "subaccountNumber": row.number,
@@ -272,7 +271,7 @@ def subaccount(indexer: Indexer, row: SubaccountRow) -> dict[str, Any]:
         "assetPositions": {"USDC": asset(row.number, row.usdc)} if row.usdc else {},
         "marginEnabled": True,
         "updatedAtHeight": str(row.updated_height),
-        "latestProcessedBlockHeight": str(indexer.height),
+        "latestProcessedBlockHeight": str(height),
     }
 
 
