@@ -128,10 +128,15 @@ def test_what_a_venue_lacks_is_refused_before_it_is_sent(user: User) -> None:
 
 
 def test_fifty_cold_copies_of_one_line_are_one_order(user: User) -> None:
-    copies = [user.start(*PLACE, "--client-id", "fifty", "-o", "json") for _ in range(COPIES)]
+    """A copy that the venue does not answer in time, on a busy machine, says so with 8, and may be given again."""
+    line = [*PLACE, "--client-id", "fifty"]
+    copies = [user.start(*line, "-o", "json") for _ in range(COPIES)]
     ends = [copy.communicate(timeout=180) for copy in copies]
-    assert {copy.returncode for copy in copies} == {0}, [err for _, err in ends if err][:3]
-    orders = [json.loads(out) for out, _ in ends]
+    assert {copy.returncode for copy in copies} <= {0, 8}, [err for _, err in ends if err][:3]
+    orders = [
+        json.loads(out) if copy.returncode == 0 else user.run(*line)
+        for copy, (out, _) in zip(copies, ends, strict=True)
+    ]
     assert sorted(order["replayed"] for order in orders) == [False] + [True] * (COPIES - 1)
     assert len({order["exchange_order_id"] for order in orders}) == 1
     assert {order["state"] for order in orders} == {"OPEN"}
