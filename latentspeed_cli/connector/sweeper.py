@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 # Orders that are settled at the same time.
 AT_ONCE = 8
+# How long after a look that settled nothing the next one begins.
+AGAIN_AFTER_S = 2.0
 # Fills of orders made since then are read, whatever the journal believes of these orders: some venues tell late.
 LOOK_BACK_NS = 24 * 3600 * NS_PER_S
 
@@ -94,13 +96,13 @@ class Sweeper:
         trouble: LatentspeedError | None = None
         try:
             async with asyncio.timeout_at(deadline):
-                await self._reader.markets()
-                await self._settle_all(before.values(), auth, deadline=deadline)
-                await self._catch_up(before.values())
+                try:
+                    await self._catch_up(before.values())
+                except (TransportError, VenueError, ProtocolError) as error:
+                    trouble = error
+                await self._settle_all(before, auth, deadline=deadline)
         except TimeoutError:
-            trouble = TransportError("there was no time to look at everything", hint="give it more with --timeout")
-        except (TransportError, VenueError, ProtocolError) as error:
-            trouble = error
+            trouble = trouble or TransportError("there was no time to look at everything", hint="say --timeout")
         journal = self._parts.journal
         after = {order.client_order_id: order for order in self._at_stake()}
         after |= {name: journal.order(name) or order for name, order in before.items()}
@@ -117,7 +119,19 @@ class Sweeper:
         }
         return sorted(orders.values(), key=lambda order: (order.created_ts_ns, order.client_order_id))
 
-    async def _settle_all(self, orders: Iterable[InFlightOrder], auth: Auth, *, deadline: float) -> None:
+    async def _settle_all(self, names: Iterable[str], auth: Auth, *, deadline: float) -> None:
+        """Settle these orders, again and again while there is time: what is proved by time is proved then."""
+        loop, journal = asyncio.get_running_loop(), self._parts.journal
+        while True:
+            orders = [order for name in names if (order := journal.order(name)) is not None and is_open_question(order)]
+            await self._settle_each(orders, auth, deadline=deadline)
+            names = [order.client_order_id for order in orders]
+            is_settled = not any(is_open_question(self._ledger.tracker[name]) for name in names)
+            if is_settled or loop.time() + AGAIN_AFTER_S >= deadline:
+                return
+            await asyncio.sleep(AGAIN_AFTER_S)
+
+    async def _settle_each(self, orders: Sequence[InFlightOrder], auth: Auth, *, deadline: float) -> None:
         turns = asyncio.Semaphore(AT_ONCE)
 
         async def in_turn(order: InFlightOrder) -> None:
@@ -127,7 +141,7 @@ class Sweeper:
                 except (TransportError, VenueError, ProtocolError) as error:
                     log.info("an order could not be settled", extra={"error": str(error)})
 
-        tasks = [asyncio.create_task(in_turn(order)) for order in orders if is_open_question(order)]
+        tasks = [asyncio.create_task(in_turn(order)) for order in orders]
         try:
             await asyncio.gather(*tasks)
         finally:  # trouble of the journal ends it all
@@ -158,10 +172,13 @@ class Sweeper:
         if first_ns is not None:
             self._ledger.record(await self._reader.fills(max(first_ns - OVERLAP_NS, 0)))
         for order in orders:
-            known = self._ledger.tracker.get(order.client_order_id)
-            is_missing = known is not None and not known.is_done and known.client_order_id not in listed
-            if known is not None and is_missing and not is_open_question(known):
+            known = self._ledger.start(self._parts.journal.order(order.client_order_id) or order)
+            if is_open_question(known):
+                continue
+            if not known.is_done and known.client_order_id not in listed:
                 await self._reconciler.refresh(known)
+            elif known.is_done and not known.fills_complete:
+                await self._reconciler.read_fills(known)
 
 
 _ALIVE = tuple(state for state in OrderState if not state.is_done)

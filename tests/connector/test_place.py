@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,7 @@ from latentspeed_cli.core.events import (
     OrderFilledEvent,
 )
 from latentspeed_cli.core.guards import Guards
+from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.reports import Report
 from latentspeed_cli.core.types import OrderState, OrderType, PositionAction, TimeInForce
 from latentspeed_cli.errors import (
@@ -39,7 +41,7 @@ from latentspeed_cli.errors import (
 )
 
 from .conftest import Rig
-from .venue import PAIR, Fault, TinyAuth, limit, market, order_update
+from .venue import PAIR, Fault, TinyAuth, TinyConnector, limit, market, order_update
 
 
 async def test_an_order_rests(rig: Rig) -> None:
@@ -290,7 +292,17 @@ async def test_a_lost_order_whose_fence_lost_its_reply_failed_once_nothing_can_b
     assert (again.order.state, again.order.attempt) == (OrderState.OPEN, 2)
 
 
-async def test_fills_from_before_a_wrong_clock_are_found(rig: Rig) -> None:
+async def swept(connector: TinyConnector, order: InFlightOrder) -> InFlightOrder:
+    await connector.reconcile()
+    found = connector.order(order.client_order_id)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("settle", [TinyConnector.resolve, swept])
+async def test_fills_from_before_a_wrong_clock_are_found(
+    rig: Rig, settle: Callable[[TinyConnector, InFlightOrder], Awaitable[InFlightOrder]]
+) -> None:
     def step(kind: str, body: object) -> None:
         if kind == "place":
             rig.venue.clock_offset_ns = -20 * NS_PER_S
@@ -300,8 +312,8 @@ async def test_fills_from_before_a_wrong_clock_are_found(rig: Rig) -> None:
         order = (await connector.place_order(market())).order
         assert (order.state, order.fills_complete) == (OrderState.FILLED, False)
         rig.clock.advance(61)
-        order = await connector.resolve(order)
-    assert (order.fills_complete, order.executed_amount) == (True, order.amount)
+        settled = await settle(connector, order)
+    assert (settled.fills_complete, settled.executed_amount) == (True, order.amount)
 
 
 async def test_an_unreachable_venue_leaves_it_unknown(rig: Rig) -> None:

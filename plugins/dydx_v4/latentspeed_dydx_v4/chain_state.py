@@ -44,15 +44,17 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 class ChainState:
     """What was read, and when. One connector holds it; it is the only thing about the chain that changes.
 
-    window: how many blocks ahead a short-term order may end; a refusal can teach another. expected: the sequence that
-    a refusal named. authenticator: which one lets our key sign for the account. block_ns: the pace of blocks, 0 when it
-    could not be measured, None when nobody has tried.
+    block_age_ns: how old the last block was by our clock when it was read. window: how many blocks ahead a short-term
+    order may end; a refusal can teach another. expected: the sequence that a refusal named. authenticator: which one
+    lets our key sign for the account. block_ns: the pace of blocks, 0 when it could not be measured, None when nobody
+    has tried.
     """
 
     def __init__(self, authenticator: int | None = None) -> None:
         self.account: Account | None = None
         self.block: Block | None = None
         self.account_read_ns = self.block_read_ns = 0
+        self.block_age_ns = 0
         self.window = SHORT_BLOCK_WINDOW
         self.expected: int | None = None
         self.authenticator = authenticator
@@ -77,6 +79,7 @@ class ChainState:
         if self.block is None or block.height >= self.block.height:
             self.block = block
         self.block_read_ns = now_ns
+        self.block_age_ns = now_ns - self.block.time_ns
 
     def stale(self) -> None:
         """Read again before the next use: something was refused for what was believed."""

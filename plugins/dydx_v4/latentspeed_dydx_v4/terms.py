@@ -125,8 +125,11 @@ class DydxV4Terms(DydxV4Reads):
     def prepared(self, order: InFlightOrder, intent: OrderIntent) -> InFlightOrder:
         """Immediate orders and brief ones live in the nodes' memory until a block, all others in the chain's state
         until a time. Without an expiry that is 28 days from now. How many blocks a brief one has needs their pace.
+
+        Raises GuardRefused when our clock and the chain's differ.
         """
         block = self._block()
+        self._check_clock()
         if not order.order_type.has_trigger and order.is_ioc:
             order = msgspec.structs.replace(order, good_til_block=block.height + SHORT_TERM_BLOCKS)
         elif _is_brief(intent) and (blocks := self._blocks_in(intent.expire_s or 0)):
@@ -172,12 +175,10 @@ class DydxV4Terms(DydxV4Reads):
         self.chain.learn_account(chain_state.account(self.web_utils.found(reply), owner), now_ns)
 
     def _learn_block(self, intent: OrderIntent | None, now_ns: int) -> Flow[None]:
-        """The height, and for a brief order how long a block takes. Raises GuardRefused when the clocks differ."""
+        """The height, and for a brief order how long a block takes."""
         reply = yield self.web_utils.call(node.LATEST_BLOCK, b"")
         block = chain_state.block(self.web_utils.check(reply, changes=False))
         self.chain.learn_block(block, now_ns)
-        if intent is not None:
-            _check_clock(block, now_ns)
         if intent is not None and not self._knows_pace(intent):
             self.chain.block_ns = yield from self._measure_blocks(intent.trading_pair, block)
 
@@ -217,6 +218,15 @@ class DydxV4Terms(DydxV4Reads):
 
     # Small parts
 
+    def _check_clock(self) -> None:
+        """The indexer's books bear no time, blocks do: none is of the future, and the last is seconds old at most."""
+        age_ns = self.chain.block_age_ns
+        if not -MAX_CLOCK_SKEW_S * NS_PER_S <= age_ns <= MAX_CLOCK_SKEW_S * NS_PER_S + MAX_BLOCK_NS:
+            raise GuardRefused(
+                f"the clock of this machine and the chain's last block differ by {age_ns / NS_PER_S:.1f} s",
+                hint="set the clock; if it is right, the chain stands still or the node is behind",
+            )
+
     def _knows_pace(self, intent: OrderIntent | None) -> bool:
         return self.chain.block_ns is not None or intent is None or not _is_brief(intent)
 
@@ -247,16 +257,6 @@ class DydxV4Terms(DydxV4Reads):
                 hint="set LATENTSPEED_DYDX_V4_KEY or LATENTSPEED_DYDX_V4_MNEMONIC",
             )
         return self.auth
-
-
-def _check_clock(block: Block, now_ns: int) -> None:
-    """The indexer's books bear no time, blocks do: none is of the future, and the last one is seconds old at most."""
-    behind_ns = now_ns - block.time_ns
-    if not -MAX_CLOCK_SKEW_S * NS_PER_S <= behind_ns <= MAX_CLOCK_SKEW_S * NS_PER_S + MAX_BLOCK_NS:
-        raise GuardRefused(
-            f"the clock of this machine and the chain's last block differ by {behind_ns / NS_PER_S:.1f} s",
-            hint="set the clock; if it is right, the chain stands still or the node is behind",
-        )
 
 
 def _is_brief(intent: OrderIntent) -> bool:

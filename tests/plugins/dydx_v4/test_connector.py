@@ -37,6 +37,7 @@ from latentspeed_cli.errors import (
     AuthRejected,
     ConnectFailed,
     EndedShort,
+    GuardRefused,
     OrderRefused,
     OrderRejected,
     OutcomeUnknown,
@@ -58,6 +59,7 @@ class Way:
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
         self.faults: deque[str] = deque()
+        self.clock_offset_ns = 0  # of the machine that asks
         self.asked: list[str] = []
         self.broadcasts: list[bytes] = []
         self.last_reply: Reply | None = None
@@ -111,12 +113,12 @@ def _member(body: bytes, field: int) -> bytes:
     return found
 
 
-class VenueClock:
-    def __init__(self, venue: Venue) -> None:
-        self.venue = venue
+class WayClock:
+    def __init__(self, way: Way) -> None:
+        self.way = way
 
     def now_ns(self) -> int:
-        return self.venue.now_ns
+        return self.way.venue.now_ns + self.way.clock_offset_ns
 
 
 Runs = Callable[..., DydxV4Perpetual]
@@ -154,7 +156,7 @@ def run(venue: Venue, way: Way, tmp_path: Path) -> Iterator[Runs]:
 
     def run(index: int = 0, **settings: Any) -> DydxV4Perpetual:
         config = DydxV4Config(**{**SETTINGS, "key": Key(PRIVATE_KEYS[index]), **settings})
-        clock, auth = VenueClock(venue), DydxV4Auth(config)
+        clock, auth = WayClock(way), DydxV4Auth(config)
         journal = Journal.open(tmp_path / "journal.db", network="sandbox", instance="", clock=clock)
         journals.append(journal)
         parts = Parts(
@@ -257,6 +259,20 @@ async def test_heights_are_not_asked_for_while_the_last_block_is_far(run: Runs, 
     sent = next(at for at, url in enumerate(way.asked) if url.endswith(BROADCAST_TX))
     assert outcome.order.state is OrderState.FILLED
     assert not [url for url in way.asked[sent:] if url.endswith("/height")]
+
+
+@pytest.mark.parametrize("seconds", [-6, 11])
+async def test_an_order_needs_a_clock_that_agrees_with_the_chain_s(run: Runs, way: Way, seconds: int) -> None:
+    async with run() as connector:
+        order = (await place(connector, limit(), "before")).order
+        way.clock_offset_ns = seconds * NS_PER_S
+        for name in ("a", "b"):  # the second knows the height already
+            with pytest.raises(GuardRefused, match="clock"):
+                await place(connector, limit(), name)
+        await connector.cancel(order)  # which may always be
+        with pytest.raises(GuardRefused, match="clock"):
+            await place(connector, limit(), "c")
+    assert len(way.broadcasts) == 2
 
 
 async def test_an_immediate_order_that_meets_nobody_is_over_when_its_blocks_are(run: Runs) -> None:
