@@ -34,7 +34,8 @@ from aiohttp import web
 
 from ..errors import LatentspeedError
 from .faults import Fault, FrameFaultKind, HandshakeFaultKind, RequestFaultKind
-from .shell import Shell, Venue
+from .shell import Shell
+from .venue import Venue
 
 OWN_NAME = "sandbox"
 _FAULTS = (*get_args(RequestFaultKind), *get_args(FrameFaultKind), *get_args(HandshakeFaultKind))

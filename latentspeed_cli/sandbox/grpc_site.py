@@ -10,16 +10,14 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import grpc
 
 from ..errors import UsageError
 from .faults import AFTER, BEFORE, Fault
-
-if TYPE_CHECKING:
-    from .model import GrpcModel
-    from .shell import Shell, Venue
+from .model import GrpcModel, Scenario
+from .venue import Venue
 
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 _MAX_BYTES = 4 * 1024 * 1024
@@ -28,12 +26,22 @@ _UNAVAILABLE = 14
 _FROM_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 8, 504: 4}
 
 
-class GrpcSite:
-    """One listener. url is host:port once it listens."""
+class Host(Protocol):
+    """What the shell does for a listener. active_at: when the last request came, on the loop's clock."""
 
-    def __init__(self, shell: Shell, venue: Venue, model: GrpcModel) -> None:
-        self.url = ""
-        self._shell = shell
+    active_at: float
+    scenario: Scenario
+
+    def now_ns(self) -> int: ...
+
+    def settle(self, venue: Venue) -> asyncio.Future[None] | None: ...
+
+
+class GrpcSite:
+    """One listener."""
+
+    def __init__(self, host: Host, venue: Venue, model: GrpcModel) -> None:
+        self._host = host
         self._venue = venue
         self._model = model
         options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", _MAX_BYTES)]
@@ -46,8 +54,8 @@ class GrpcSite:
             tuple(grpc.method_handlers_generic_handler(service, handlers) for service, handlers in services.items())
         )
 
-    async def listen(self, address: str, wanted: tuple[int, ...]) -> None:
-        """Listen on the first of the wanted ports that is free. Raises UsageError."""
+    async def listen(self, address: str, wanted: tuple[int, ...]) -> str:
+        """Listen on the first of the wanted ports that is free; host:port. Raises UsageError."""
         host = f"[{address}]" if ":" in address else address
         for port in wanted:
             try:
@@ -56,9 +64,9 @@ class GrpcSite:
                 if port == wanted[-1]:
                     raise UsageError(f"port {port} is in use", hint="choose another one, or none") from error
                 continue
-            self.url = f"{host}:{found}"
             await self._server.start()
-            return
+            return f"{host}:{found}"
+        raise AssertionError("no port was wanted")
 
     async def close(self) -> None:
         await self._server.stop(0.2)
@@ -74,8 +82,8 @@ class GrpcSite:
 
     async def _call(self, method: str, request: bytes) -> tuple[int, bytes]:
         """(status code, serialised answer or the status message)."""
-        shell, venue, faults = self._shell, self._venue, self._venue.faults
-        shell.active_at = asyncio.get_running_loop().time()
+        host, venue, faults = self._host, self._venue, self._venue.faults
+        host.active_at = asyncio.get_running_loop().time()
         text = request.decode(errors="replace") if faults else ""
         before = faults.take(BEFORE, method, text) if faults else None
         if before is not None:
@@ -83,12 +91,12 @@ class GrpcSite:
             if kind != "delay_request":
                 return _status(kind, fault)
             await asyncio.sleep(fault.seconds)
-        answer = self._model.grpc(method, request, shell.now_ns())
-        stored = shell.settle(venue)
+        answer = self._model.grpc(method, request, host.now_ns())
+        stored = host.settle(venue)
         if stored is not None:
             await stored
-        if shell.scenario.latency_s:
-            await asyncio.sleep(shell.scenario.latency_s)
+        if host.scenario.latency_s:
+            await asyncio.sleep(host.scenario.latency_s)
         after = faults.take(AFTER, method, text) if faults else None
         return answer if after is None else await _spoiled(after, answer)
 

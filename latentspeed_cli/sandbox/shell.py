@@ -23,10 +23,11 @@ from multidict import CIMultiDict
 from ..clock import NS_PER_S, Clock
 from ..errors import UsageError
 from .connections import Connection
-from .faults import AFTER, BEFORE, FRAMES, Fault, Faults
-from .home import AccountInfo, VenueInfo, loopback_address
+from .faults import AFTER, BEFORE, Fault
+from .home import loopback_address
 from .model import Close, GrpcModel, HttpRequest, HttpResponse, Ping, Scenario, Send, StoredRow, VenueModel
 from .store import Store
+from .venue import Site, Venue
 
 if TYPE_CHECKING:
     from .grpc_site import GrpcSite
@@ -41,89 +42,6 @@ _BACKLOG = 1024
 # After a request, a model is asked anew when its next work is due, unless that was done within this time.
 _STALE_TICK_S = 0.02
 _CLOCK_SHIFT = "clock_shift_ns"
-
-
-class Venue:
-    """One model, its connections and the trouble ordered for it. site, node: the listeners that serve it."""
-
-    def __init__(self, model: VenueModel) -> None:
-        self.model = model
-        self.connections: dict[int, Connection] = {}
-        self.faults = Faults()
-        self.wake = asyncio.Event()
-        self.ticked_at = 0.0
-        self.site: Site | None = None
-        self.node: GrpcSite | None = None
-
-    @property
-    def name(self) -> str:
-        return self.model.name
-
-    def describe(self) -> VenueInfo:
-        """Where it listens and who has an account. Only once its site listens."""
-        assert self.site is not None
-        ws_path = self.model.ws_paths[0] if self.model.ws_paths else ""
-        return VenueInfo(
-            base_url=self.site.url,
-            ws_url="ws" + self.site.url.removeprefix("http") + ws_path,
-            node_url=self.node.url if self.node else None,
-            chain_id=self.model.chain_id if isinstance(self.model, GrpcModel) else None,
-            accounts=tuple(
-                AccountInfo(address=account.address, private_key=account.private_key, mnemonic=account.mnemonic)
-                for account in self.model.accounts()
-            ),
-        )
-
-    def deliver(self, item: Send | Close | Ping) -> Connection | None:
-        """Put one item of the outbox on its connection, with the trouble that was ordered."""
-        connection = self.connections.get(item.connection)
-        if connection is None:
-            return None
-        if isinstance(item, Ping):
-            connection.ping()
-            return connection
-        if isinstance(item, Close):
-            connection.end(item.code, item.reason)
-            return connection
-        struck = self.faults.take(FRAMES, connection.path, item.text) if self.faults else None
-        kind = struck[0] if struck else None
-        if kind == "reorder_frames" and connection.held is None:
-            connection.held = item.text
-            return connection
-        if kind != "drop_frame":
-            connection.send(item.text)
-        if kind == "duplicate_frame":
-            connection.send(item.text)
-        if connection.held is not None:
-            connection.send(connection.held)
-            connection.held = None
-        return connection
-
-
-class Site:
-    """One listener and the venues it serves, found by path. A path that ends with "/" covers all below it."""
-
-    def __init__(self) -> None:
-        self.http: dict[str, Venue] = {}
-        self.ws: dict[str, Venue] = {}
-        self.url = ""
-        self.port = 0
-
-    def serves(self, model: VenueModel) -> bool:
-        """Whether the paths of `model` are still free here."""
-        return self.http.keys().isdisjoint(model.http_paths) and self.ws.keys().isdisjoint(model.ws_paths)
-
-    def add(self, venue: Venue) -> None:
-        self.http |= dict.fromkeys(venue.model.http_paths, venue)
-        self.ws |= dict.fromkeys(venue.model.ws_paths, venue)
-        venue.site = self
-
-    def find(self, path: str) -> Venue | None:
-        venue = self.http.get(path)
-        while venue is None and path != "/":
-            path = path.rstrip("/").rpartition("/")[0] + "/"
-            venue = self.http.get(path)
-        return venue
 
 
 class Shell:
@@ -148,6 +66,7 @@ class Shell:
         self._open = 0
         self.on_control: ControlHandler | None = None
         self._servers: list[tuple[web.Server, asyncio.Server]] = []
+        self._nodes: list[GrpcSite] = []
         self._rows: list[tuple[str, StoredRow]] = []
         self._items: list[tuple[Venue, Send | Close | Ping]] = []
         self._stored: asyncio.Future[None] | None = None
@@ -193,8 +112,9 @@ class Shell:
             if isinstance(venue.model, GrpcModel):
                 from .grpc_site import GrpcSite
 
-                venue.node = GrpcSite(self, venue, venue.model)
-                await venue.node.listen(address, wanted)
+                node = GrpcSite(self, venue, venue.model)
+                self._nodes.append(node)
+                venue.node_url = await node.listen(address, wanted)
 
     async def run(self) -> None:
         """Keep the venues going until stop() or a failure. Raises what a model's tick, or the disk, raised."""
@@ -218,9 +138,8 @@ class Shell:
                     connection.end(None)
                     connection.flush()
             await http.shutdown(timeout=0.2)
-        for venue in self.venues.values():
-            if venue.node is not None:
-                await venue.node.close()
+        for node in self._nodes:
+            await node.close()
 
     def stop(self) -> None:
         self.stopping.set()
