@@ -38,8 +38,8 @@ from .constants import (
     VENUE,
 )
 from .markets import DydxV4Market
+from .order_reads import cancel_was_accepted
 from .payloads import Height, OrderRow
-from .reads import cancel_was_accepted
 from .refusals import Meaning
 from .terms import DydxV4Terms, End
 from .wire import count

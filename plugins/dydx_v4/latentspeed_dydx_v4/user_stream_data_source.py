@@ -14,7 +14,7 @@ from latentspeed_cli.core.reports import OrderUpdate, TradeUpdate
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
 
-from . import decode
+from . import decode, decode_orders
 from .config import DydxV4Config, account_of
 from .markets import DydxV4Market
 from .payloads import AssetPosition, OrderRow, PerpetualPosition, SubaccountNews
@@ -121,7 +121,7 @@ class DydxV4UserStreamDataSource(FrameSource):
         """Fills first: an order's last state is told with them. One bad row hides no other."""
         first: ProtocolError | None = None
         kinds: list[Iterator[object]] = [
-            self._filled(decode.trade_updates(said.fills, self._symbols, received_ns)),
+            self._filled(decode_orders.trade_updates(said.fills, self._symbols, received_ns)),
             chain.from_iterable(each(said.orders, partial(self._orders, received_ns))),
         ]
         if Channel.POSITIONS in self._wanted:
@@ -159,8 +159,8 @@ class DydxV4UserStreamDataSource(FrameSource):
         row: OrderRow = shape(raw, OrderRow)
         limit = _last_block(row)
         if row.status == "BEST_EFFORT_CANCELED" and limit is not None and height is not None and height > limit:
-            ts_ns = decode.order_update(row, self._symbols, received_ns).ts_ns
-            over = decode.order_over(row, self._symbols, ts_ns, height=height)
+            ts_ns = decode_orders.order_update(row, self._symbols, received_ns).ts_ns
+            over = decode_orders.order_over(row, self._symbols, ts_ns, height=height)
             return msgspec.structs.replace(over, side=None, amount=None, price=None)  # old news takes nothing up
         update = self._noted(row, received_ns)
         sure_from = self._sure_from(row)
@@ -187,10 +187,10 @@ class DydxV4UserStreamDataSource(FrameSource):
         stateful one that must not take is in its block, and removed when it is first matched, in the next. Waiting for
         more than that block's height would tell of an order that rested only when it may be cancelled already.
         """
-        if row.status == "BEST_EFFORT_OPENED" and decode.is_short_term(row):
+        if row.status == "BEST_EFFORT_OPENED" and decode_orders.is_short_term(row):
             return 0 if row.post_only or self._is_isolated(row) else None
         is_new = row.created_at_height is not None and not optional(row.total_filled)
-        if row.status == "OPEN" and row.post_only and is_new and not decode.is_short_term(row):
+        if row.status == "OPEN" and row.post_only and is_new and not decode_orders.is_short_term(row):
             return count(row.created_at_height or 0) + 1
         return None
 
@@ -204,10 +204,10 @@ class DydxV4UserStreamDataSource(FrameSource):
 
         News that it rests does not count then: gossip may be late.
         """
-        update = decode.order_update(row, self._symbols, received_ns)
+        update = decode_orders.order_update(row, self._symbols, received_ns)
         if update.evidence is not None:
             self._ending.pop(row.id, None)
-        elif update.reason == decode.ENDING and _last_block(row) is not None and not _was_refused(row):
+        elif update.reason == decode_orders.ENDING and _last_block(row) is not None and not _was_refused(row):
             if len(self._ending) >= MAX_ENDING:
                 del self._ending[next(iter(self._ending))]
             self._ending[row.id] = row
@@ -220,16 +220,16 @@ class DydxV4UserStreamDataSource(FrameSource):
         over = [row for row in self._ending.values() if height >= (_last_block(row) or height) + GRACE_BLOCKS]
         for row in over:
             del self._ending[row.id]
-            yield decode.order_over(row, self._symbols, received_ns, height=height)
+            yield decode_orders.order_over(row, self._symbols, received_ns, height=height)
 
 
 def _last_block(row: OrderRow) -> int | None:
     """The last block in which a short-term order can be filled."""
-    if row.good_til_block is None or not decode.is_short_term(row):
+    if row.good_til_block is None or not decode_orders.is_short_term(row):
         return None
     return count(row.good_til_block)
 
 
 def _was_refused(row: OrderRow) -> bool:
     """It never was in the book; the reply to its placement says so."""
-    return decode.cause_of(row) in (decode.CROSSES, "violates_isolated_subaccount_constraints")
+    return decode_orders.cause_of(row) in (decode_orders.CROSSES, "violates_isolated_subaccount_constraints")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from latentspeed_dydx_v4 import decode, identifiers, wire
+from latentspeed_dydx_v4 import decode, decode_orders, identifiers, wire
 from latentspeed_dydx_v4.payloads import OrderRow, PerpetualPosition
 
 from latentspeed_cli.core.order_state import Facts, contradiction, learn, reason_of, state_of
@@ -29,11 +29,11 @@ def row(**changes: Any) -> OrderRow:
 
 
 def told(**changes: Any) -> OrderUpdate:
-    return decode.order_update(row(**changes), SYMBOLS, RECEIVED_NS)
+    return decode_orders.order_update(row(**changes), SYMBOLS, RECEIVED_NS)
 
 
 def over(**changes: Any) -> OrderUpdate:
-    return decode.order_over(row(**changes), SYMBOLS, RECEIVED_NS, height=1001)
+    return decode_orders.order_over(row(**changes), SYMBOLS, RECEIVED_NS, height=1001)
 
 
 def reason(name: str) -> str:
@@ -172,7 +172,7 @@ def test_past_its_last_block(changes: dict[str, Any], report: Report, why: str |
 
 
 def fill(number: int, size: str) -> TradeUpdate:
-    (found,) = decode.trade_updates([raw(fill_row(number, size=size))], SYMBOLS, RECEIVED_NS)
+    (found,) = decode_orders.trade_updates([raw(fill_row(number, size=size))], SYMBOLS, RECEIVED_NS)
     return found
 
 
@@ -285,7 +285,7 @@ def test_neither_a_status_nor_a_sum_makes_a_fill() -> None:
 
 
 def fills(*rows: dict[str, Any]) -> list[TradeUpdate]:
-    return list(decode.trade_updates([raw(one) for one in rows], SYMBOLS, RECEIVED_NS))
+    return list(decode_orders.trade_updates([raw(one) for one in rows], SYMBOLS, RECEIVED_NS))
 
 
 def test_a_fill_is_named_by_its_id() -> None:
@@ -311,7 +311,7 @@ def test_equal_fills_without_any_id_are_two() -> None:
 
 
 def test_a_bad_fill_does_not_hide_the_others() -> None:
-    found = decode.trade_updates(
+    found = decode_orders.trade_updates(
         [raw(fill_row(1)), raw(fill_row(2, price="Infinity")), raw(fill_row(3))], SYMBOLS, RECEIVED_NS
     )
     assert [next(found).fill_id, next(found).fill_id] == ["fill-1", "fill-3"]

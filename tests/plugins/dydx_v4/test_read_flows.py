@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from latentspeed_dydx_v4 import decode, identifiers
+from latentspeed_dydx_v4 import decode_orders, identifiers
 from latentspeed_dydx_v4.auth import DydxV4Auth
 from latentspeed_dydx_v4.payloads import OrderRow
 from latentspeed_dydx_v4.wire import iso
@@ -583,5 +583,5 @@ def test_calls_of_a_node_cost_the_indexer_nothing(flows: Flows) -> None:
 
 def test_what_a_probe_finds_is_named_as_a_stream_names_it(flows: Flows) -> None:
     _, (update,) = status(flows, probe(), [order_row(status="FILLED")])
-    streamed = decode.order_update(msgspec.convert(order_row(status="FILLED"), OrderRow), SYMBOLS, RECEIVED_NS)
+    streamed = decode_orders.order_update(msgspec.convert(order_row(status="FILLED"), OrderRow), SYMBOLS, RECEIVED_NS)
     assert update == streamed

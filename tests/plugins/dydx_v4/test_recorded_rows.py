@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from latentspeed_dydx_v4 import decode, payloads, refusals, tx, wire
+from latentspeed_dydx_v4 import decode, decode_orders, payloads, refusals, tx, wire
 from latentspeed_dydx_v4.chain_state import ChainState
 from latentspeed_dydx_v4.markets import markets, rows
 from latentspeed_dydx_v4.order_book_data_source import DydxV4OrderBookDataSource
@@ -128,9 +128,9 @@ def in_words_of_core(said: Any) -> list[object]:
         case payloads.Candles():
             return [decode.candle(one, symbols()) for one in said.candles]
         case payloads.Fills():
-            return list(decode.trade_updates(said.fills, symbols(), RECEIVED_NS))
+            return list(decode_orders.trade_updates(said.fills, symbols(), RECEIVED_NS))
         case payloads.OrderRow():
-            return [decode.order_update(said, symbols(), RECEIVED_NS)]
+            return [decode_orders.order_update(said, symbols(), RECEIVED_NS)]
         case payloads.Book():
             return [*decode.levels(said.bids), *decode.levels(said.asks)]
         case payloads.PerpetualMarkets():
@@ -167,9 +167,10 @@ def told_about_an_account(frame: bytes) -> tuple[int, int, int, int]:
     for one in wire.shape(said.contents, list[msgspec.Raw]) if is_batch else [said.contents]:
         news = wire.shape(one, kind)
         orders += [
-            decode.order_update(wire.shape(raw, payloads.OrderRow), symbols(), RECEIVED_NS) for raw in news.orders
+            decode_orders.order_update(wire.shape(raw, payloads.OrderRow), symbols(), RECEIVED_NS)
+            for raw in news.orders
         ]
-        fills += decode.trade_updates(news.fills, symbols(), RECEIVED_NS)
+        fills += decode_orders.trade_updates(news.fills, symbols(), RECEIVED_NS)
         positions += [
             decode.position(wire.shape(raw, payloads.PerpetualPosition), symbols()) for raw in news.perpetual_positions
         ]

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from latentspeed_dydx_v4 import decode, identifiers, payloads, wire
+from latentspeed_dydx_v4 import decode, decode_orders, identifiers, payloads, wire
 from latentspeed_dydx_v4.markets import markets, rows
 from latentspeed_dydx_v4.order_book_data_source import DydxV4OrderBookDataSource
 from latentspeed_dydx_v4.raw_book import RawBook
@@ -195,14 +195,14 @@ def test_the_grid_is_what_the_venue_says_it_is(folder: Path, listed: Markets) ->
 
 def test_a_market_order_is_an_immediate_limit_order(folder: Path, listed: Markets) -> None:
     row: payloads.OrderRow = read(folder, "order_ioc_filled.json")
-    update = decode.order_update(row, listed.symbols, RECEIVED_NS)
+    update = decode_orders.order_update(row, listed.symbols, RECEIVED_NS)
     assert (update.report, update.venue_filled_amount, update.amount) == (
         Report.FILLED,
         Decimal("0.003"),
         Decimal("0.003"),
     )
     assert update.ts_ns == 1_722_496_165_767_000_000
-    fills = list(decode.trade_updates(read(folder, "fills_taker.json").fills, listed.symbols, RECEIVED_NS))
+    fills = list(decode_orders.trade_updates(read(folder, "fills_taker.json").fills, listed.symbols, RECEIVED_NS))
     assert [(fill.price, fill.amount, fill.fee) for fill in fills] == [
         (Decimal("3178.5"), Decimal("0.002"), Decimal("0.003179")),
         (Decimal("3176.3"), Decimal("0.001"), Decimal("0.001589")),
@@ -214,10 +214,10 @@ def test_a_market_order_is_an_immediate_limit_order(folder: Path, listed: Market
 
 
 def test_long_term_orders_end_as_the_chain_says(folder: Path, listed: Markets) -> None:
-    cancelled = decode.order_update(read(folder, "order_long_term_canceled.json"), listed.symbols, RECEIVED_NS)
+    cancelled = decode_orders.order_update(read(folder, "order_long_term_canceled.json"), listed.symbols, RECEIVED_NS)
     assert (cancelled.report, cancelled.reason, cancelled.venue_filled_amount) == (Report.CANCELLED, "canceled", None)
     (filled,) = read(folder, "orders_long_term_filled.json")
-    assert decode.order_update(filled, listed.symbols, RECEIVED_NS).report is Report.FILLED
+    assert decode_orders.order_update(filled, listed.symbols, RECEIVED_NS).report is Report.FILLED
 
 
 def items(source: Any, text: bytes) -> list[object]:
