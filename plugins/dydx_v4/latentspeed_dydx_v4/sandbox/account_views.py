@@ -222,7 +222,7 @@ def transfers(indexer: Indexer, address: str, numbers: Numbers, query: Query) ->
     for number in numbers:
         _row(indexer, address, number)
     found = []
-    for row in reversed(indexer.transfers):
+    for row in reversed(indexer.movements.transfers):
         ends = ((row.sender, row.sender_number), (row.recipient, row.recipient_number))
         mine = [number for owner, number in ends if owner == address and number in numbers and number is not None]
         if mine:
@@ -235,7 +235,7 @@ def transfers_between(indexer: Indexer, query: Query) -> dict[str, Any]:
     source = query.address("sourceAddress"), query.subaccount("sourceSubaccountNumber")
     target = query.address("recipientAddress"), query.subaccount("recipientSubaccountNumber")
     found, net = [], 0
-    for row in reversed(indexer.transfers):
+    for row in reversed(indexer.movements.transfers):
         ends = (row.sender, row.sender_number), (row.recipient, row.recipient_number)
         if ends in ((source, target), (target, source)):
             found.append(shapes.rest_transfer(row, *source))
@@ -247,7 +247,7 @@ def funding_payments(indexer: Indexer, address: str, numbers: Numbers, query: Qu
     ticker, zero = query.ticker(), query.flag("showZeroPayments")
     found = [
         row
-        for row in reversed(indexer.payments)
+        for row in reversed(indexer.movements.payments)
         if row.owner == address
         and row.number in numbers
         and (ticker is None or indexer.world.markets[row.pair].spec.ticker == ticker)

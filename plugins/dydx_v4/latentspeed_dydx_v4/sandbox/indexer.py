@@ -12,6 +12,7 @@ from latentspeed_cli.sandbox.model import StoredRow
 
 from . import pnl, rows, shapes
 from .market import event_id
+from .movements import Movements
 from .positions import Positions
 from .rows import FillRow, OrderRow, PaymentRow, PositionRow, SubaccountRow, TransferRow
 from .state import (
@@ -77,8 +78,7 @@ class Indexer:
         self.cancelled: dict[str, str] = {}
         self.fills: dict[str, deque[FillRow]] = {}
         self.positions = Positions(world)
-        self.transfers: deque[TransferRow] = deque()
-        self.payments: deque[PaymentRow] = deque()
+        self.movements = Movements(world)
         self.subaccounts: dict[str, SubaccountRow] = {}
         self.pnl = pnl.PnlRows(world)
         self._out: list[Update] = []
@@ -111,9 +111,8 @@ class Indexer:
         self.positions.load(found["i_position"])
         for fill in sorted(found["i_fill"].values(), key=lambda fill: fill.event):
             self.fills.setdefault(f"{fill.owner}/{fill.number}", deque()).append(fill)
-        self.transfers = deque(sorted(found["i_transfer"].values(), key=lambda row: row.serial))
         self.pnl.load(found["i_pnl"].values())
-        self.payments = deque(sorted(found["i_payment"].values(), key=lambda row: row.serial))
+        self.movements.load(found["i_transfer"].values(), found["i_payment"].values())
 
     def _keep(self, kind: str, key: str, value: Any) -> None:
         self.world.touch(kind, key, value)
@@ -385,20 +384,7 @@ class Indexer:
     # ---- money -----------------------------------------------------------------------------------
 
     def _moved(self, moved: Moved, block: Block, holdings: dict[str, Holdings]) -> None:
-        row = TransferRow(
-            id=rows.named(f"{event_id(block.height, moved.event)}-{moved.sender}-{moved.recipient}"),
-            sender=moved.sender,
-            sender_number=moved.sender_number,
-            recipient=moved.recipient,
-            recipient_number=moved.recipient_number,
-            size=moved.amount,
-            height=block.height,
-            time_ns=block.time_ns,
-            tx_hash=moved.tx_hash,
-            serial=self.world.next_row(),
-        )
-        self.transfers.append(row)
-        self._keep("i_transfer", row.id, row)
+        row = self.movements.moved(moved, block)
         ends = ((moved.sender, moved.sender_number, -1), (moved.recipient, moved.recipient_number, 1))
         for owner, number, sign in ends:
             held = holdings.get(f"{owner}/{number}")
@@ -411,20 +397,5 @@ class Indexer:
             self._say(owner, number, {"transfers": shapes.ws_transfer(row, owner, number)})
 
     def _paid(self, paid: Paid, block: Block) -> None:
-        row = PaymentRow(
-            paid.owner,
-            paid.number,
-            paid.pair,
-            paid.size,
-            paid.rate,
-            paid.price,
-            paid.amount,
-            block.height,
-            block.time_ns,
-            self.world.next_row(),
-        )
-        self.payments.append(row)
-        self._keep("i_payment", str(row.serial), row)
-        if len(self.payments) > KEPT:
-            self._keep("i_payment", str(self.payments.popleft().serial), None)
+        self.movements.paid(paid, block)
         self.positions.fund(f"{paid.owner}/{paid.number}", paid.pair, paid.amount)
