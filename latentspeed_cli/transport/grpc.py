@@ -81,9 +81,9 @@ class GrpcTransport:
 
     async def _ready(self, target: str, *, encrypted: bool) -> Channel:
         """A channel whose connection stands. One that failed is dropped, so that the next call tries afresh."""
-        channel = self._channels.get(target)
-        if channel is None:
-            channel = self._channels[target] = self._open(target, encrypted=encrypted)
+        if target not in self._channels:
+            self._channels[target] = self._open(target, encrypted=encrypted)
+        channel = self._channels[target]
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 await _connected(channel)
