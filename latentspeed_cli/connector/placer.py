@@ -328,7 +328,7 @@ class Placer:
         if is_undecided(order):
             loop = asyncio.get_running_loop()
             order = await self._reconciler.resolve(order, deadline=loop.time() + ticket.timeout_s)
-        elif not order.is_done or not order.fills_complete:
+        elif not order.is_done or not order.fills_complete or may_try_again(order):  # no attempt without a look
             order = await self._reconciler.try_refresh(order)
         if may_try_again(order):
             return None

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from latentspeed_cli.core.types import OrderState
-from latentspeed_cli.errors import IdConflict, OrderRejected, OutcomeUnknown, ReplyLost
+from latentspeed_cli.errors import IdConflict, OrderRejected, OutcomeUnknown, ProtocolError, ReplyLost
 
 from .conftest import Rig
 from .venue import Fault, limit, market
@@ -112,6 +112,18 @@ async def test_what_was_proved_never_to_have_landed_is_sent_again(rig: Rig, faul
     assert again.order.contradiction is None
     assert again.order.nonce != first.order.nonce
     assert len(rig.venue.by_cloid("v-x")) == 1
+
+
+async def test_what_landed_all_the_same_is_not_sent_again(rig: Rig) -> None:
+    rig.http.faults["place"].append(Fault.LIMITED)
+    async with rig.connector() as connector:
+        await connector.place_order(limit(), client_order_id="x")
+        (body,) = rig.http.kinds("place")
+        rig.venue.answer("place", body)  # somebody on the way sent it once more
+        again = await connector.place_order(limit(), client_order_id="x")
+    assert (again.replayed, again.order.state) == (True, OrderState.OPEN)
+    assert isinstance(again.error, ProtocolError), "the venue contradicted itself"
+    assert len(rig.http.kinds("place")) == 1
 
 
 async def test_an_unknown_order_is_resolved_not_sent_again(rig: Rig) -> None:
