@@ -333,8 +333,8 @@ def external_order(stage: Stage) -> None:
 
 
 def breaking_line(stage: Stage) -> None:
-    """Every connection ends once, a second from now."""
-    breaking = threading.Timer(1.0, lambda: stage.exchange.order("disconnect"))
+    """Every connection ends once, half a second from now."""
+    breaking = threading.Timer(0.5, lambda: stage.exchange.order("disconnect"))
     breaking.start()
     stage.undo.callback(breaking.join)
 
@@ -440,7 +440,7 @@ def test_bad_input(
         assert sent_after == sent_before
 
 
-def test_what_is_tried_as_a_process_has_its_test() -> None:
+def test_what_is_tried_in_another_way_has_its_test() -> None:
     for case in CASES:
         if case.test:
             module, _, name = case.test.partition("::")
