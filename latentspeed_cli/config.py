@@ -121,6 +121,12 @@ def resolve(flags: Mapping[str, str | None], environ: Mapping[str, str] | None =
     )
 
 
+def profile_names(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Names of the profiles of config.toml, in its order. Raises ConfigError for a file that does not fit."""
+    _, content = _content(os.environ if environ is None else environ)
+    return tuple(content.get("profiles", {}))
+
+
 def check_may_change(settings: Settings) -> None:
     """Refuse to change anything on mainnet that was not named twice: in the profile and on the command line."""
     if settings.network == "mainnet" and not settings.mainnet_confirmed:

@@ -13,6 +13,7 @@ from typing import IO
 import msgspec
 from rich.console import Console, Group
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -31,6 +32,16 @@ def board(stdout: IO[str] | None, *, color: bool) -> Iterator[Callable[[Record],
     console = Console(file=stdout, no_color=not color, highlight=False, markup=False, emoji=False)
     with Live(console=console, refresh_per_second=REDRAWS_PER_S, get_renderable=shown.draw):
         yield shown.show
+
+
+@contextmanager
+def progress_bar(stderr: IO[str] | None, what: str, total: int, *, color: bool) -> Iterator[Callable[[int], None]]:
+    """A bar that goes away at the end; what it yields moves it on."""
+    console = Console(file=stderr, no_color=not color, highlight=False, markup=False, emoji=False)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda count: progress.advance(task, count)
 
 
 class Board:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -21,6 +22,10 @@ from .hostile import escape
 from .records import Record, error_record
 
 Tree = dict[str, Any]
+# Times in nanoseconds; people are shown milliseconds.
+_LONG_TIME = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})\d{6}Z$")
+# A number to be aligned; long runs of digits are ids.
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]+)?")
 
 
 class Output:
@@ -135,6 +140,11 @@ class Output:
         finally:
             signal.signal(signal.SIGALRM, previous)
 
+    @property
+    def shows_progress(self) -> bool:
+        """Whether somebody looks at stderr and did not ask for quiet."""
+        return not self.quiet and _is_terminal(self.stderr)
+
     def text(self, text: str) -> None:
         """A document, as it stands."""
         self._write(text.rstrip("\n"))
@@ -211,16 +221,20 @@ class Output:
     def _table(self, records: Sequence[Record]) -> str:
         if not records:
             return "(none)"
-        from tabulate import tabulate
-
+        if self.fields is None and records[0].ladder() is not None:
+            return "\n\n".join(map(self._sheet, records))
         columns = self.fields or records[0].columns or tuple(_flat(self._tree(records[0])))
         rows = [[_cell(cells.get(name)) for name in columns] for cells in map(_flat, map(self._tree, records))]
-        return str(tabulate(rows, headers=list(columns), disable_numparse=True))
+        return _grid(columns, rows)
 
     def _sheet(self, record: Record) -> str:
         """One record from top to bottom, lists of records below it as tables."""
         from tabulate import tabulate
 
+        ladder = record.ladder()
+        if self.fields is None and ladder is not None:
+            title, headers, ladder_rows = ladder
+            return f"{escape(title)}\n{_grid(headers, ladder_rows)}"
         cells = _flat(self._tree(record))
         lists = {
             name: value
@@ -240,6 +254,21 @@ class Output:
 
 def _schema(record_type: type[Record]) -> str:
     return str(record_type.__struct_config__.tag)
+
+
+def _grid(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows under their headers; numbers stand with their points below each other, everything else to the left."""
+    from tabulate import tabulate
+
+    columns = zip(*rows, strict=True) if rows else ([] for _ in headers)
+    align = ["decimal" if _is_numeric(cells) else "left" for cells in columns]
+    return str(tabulate(rows, headers=list(headers), disable_numparse=True, colalign=align))
+
+
+def _is_numeric(cells: Iterable[str]) -> bool:
+    """Whether there are numbers and nothing else; what is missing counts as neither."""
+    found = [cell for cell in cells if cell not in ("-", "")]
+    return bool(found) and all(map(_NUMBER.fullmatch, found))
 
 
 def _is_terminal(stream: IO[str] | None) -> bool:
@@ -298,7 +327,7 @@ def _cell(value: Any) -> str:
         return ", ".join(_cell(item) for item in value) or "-"
     if isinstance(value, dict):
         return " ".join(_cell(item) for item in value.values() if item is not None)
-    return escape(str(value))
+    return escape(_LONG_TIME.sub(r"\1Z", str(value)))
 
 
 def _csv_cell(value: Any) -> str:

@@ -1,20 +1,34 @@
-"""`fills`: the fills of the account, oldest first, as the venue tells them."""
+"""`fills`: the fills of the account, oldest first, as the venue tells them; the journal's where it is down."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from ..clock import NS_PER_S, SystemClock
-from ..errors import CredentialError, Exit
+from ..clock import NS_PER_S
+from ..errors import Exit, LatentspeedError
 from ..records import FillList, FillRecord, fill_record
 from .call import of
 from .grammar import VerbCommand, verb_app
-from .words import count_of, moment_of
+from .reads import (
+    DOWN,
+    Limit,
+    PairOption,
+    Pairs,
+    SideOption,
+    Since,
+    Until,
+    filter_of,
+    named,
+    named_locally,
+    reading,
+    stale,
+)
 
 if TYPE_CHECKING:
     from .call import Call
+    from .reads import Filter
 
 app = verb_app()
 
@@ -24,34 +38,37 @@ DEFAULT_PERIOD_NS = 7 * 86_400 * NS_PER_S
 @app.command(cls=VerbCommand)
 def fills(
     ctx: typer.Context,
-    pair: Annotated[str | None, typer.Option(help="Only this trading pair.")] = None,
-    since: Annotated[str | None, typer.Option(help="A time, or how long ago, as 24h; 7d by default.")] = None,
-    until: Annotated[str | None, typer.Option(help="The same.")] = None,
-    limit: Annotated[str | None, typer.Option(help="At most so many, the latest.")] = None,
+    names: Pairs = None,
+    pair: PairOption = None,
+    side: SideOption = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = None,
 ) -> Exit:
-    """List fills of the account."""
+    """List fills of the account, of the last seven days by default."""
     call = of(ctx)
-    now_ns = SystemClock().now_ns()
-    since_ns = moment_of(since, "--since", now_ns=now_ns)
-    until_ns = moment_of(until, "--until", now_ns=now_ns)
-    most = count_of(limit, "--limit")
+    wanted = filter_of(names, pair, side=side, since=since, until=until, limit=limit)
     output = call.show_as(FillRecord)
-    start_ns = now_ns - DEFAULT_PERIOD_NS if since_ns is None else since_ns
-    found = call.run(_read(call, pair, start_ns, until_ns))
-    output.show(FillList(items=tuple(found[-most:] if most else found)))
-    return Exit.OK
+    return output.finish(*call.run(_read(call, wanted)))
 
 
-async def _read(call: Call, pair: str | None, since_ns: int, until_ns: int | None) -> list[FillRecord]:
-    from ..session import open_connector
-
-    async with open_connector(call.settings, sign=False, notify=call.output.note) as connector:
-        if connector.account is None:
-            raise CredentialError("fills need an account", hint="say --account, or configure a key")
-        if pair is not None:
-            pair = (await connector.reader.market(pair)).trading_pair
-        return [
-            fill_record(fill, venue=connector.name, network=connector.domain, account=connector.account)
-            for fill in await connector.fills(since_ns=since_ns, until_ns=until_ns)
-            if pair is None or fill.trading_pair == pair
-        ]
+async def _read(call: Call, wanted: Filter) -> tuple[FillList, LatentspeedError | None]:
+    since_ns = wanted.since_ns
+    if since_ns is None:
+        since_ns = (wanted.now_ns if wanted.until_ns is None else wanted.until_ns) - DEFAULT_PERIOD_NS
+    async with reading(call, public=False) as connector:
+        account = connector.account or ""
+        trouble: LatentspeedError | None = None
+        try:
+            pairs = frozenset(await named(connector, wanted.names))
+            found = await connector.fills(since_ns=since_ns, until_ns=wanted.until_ns)
+        except DOWN as error:
+            trouble = stale(error, "the journal's view")
+            pairs = await named_locally(connector, wanted.names)
+            found = connector.known_fills(since_ns=since_ns)
+        kept = [fill for fill in found if wanted.holds(fill.trading_pair, fill.ts_ns, pairs, fill.side)]
+        records = tuple(
+            fill_record(fill, venue=connector.name, network=connector.domain, account=account)
+            for fill in wanted.latest(kept)
+        )
+        return FillList(items=records, stale=trouble is not None), trouble

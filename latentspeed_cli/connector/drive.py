@@ -86,7 +86,8 @@ class CachedHttp:
             self._fresh[key] = reply.body
         return reply
 
-    def keep(self) -> None:
-        """The flow understood what it read: store it."""
+    def keep(self) -> bool:
+        """The flow understood what it read: store it. Whether there was anything new."""
         for key, data in self._fresh.items():
             self._cache.put(key, data)
+        return bool(self._fresh)

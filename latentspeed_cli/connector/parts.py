@@ -16,6 +16,7 @@ from ..core.flow import Reply, Request
 from ..core.guards import Guards
 from ..core.in_flight_order import InFlightOrder
 from ..core.order_state import News
+from ..core.reports import TradeUpdate
 from ..core.symbols import SymbolMap
 from ..core.types import OrderState, TradeType
 from ..entropy import Entropy
@@ -71,6 +72,10 @@ class OrderJournal(Protocol):
         since_ns: int | None = None,
         limit: int | None = None,
     ) -> Sequence[InFlightOrder]: ...
+
+    def fills(self, *, since_ns: int | None = None) -> Sequence[TradeUpdate]:
+        """Fills of all orders, oldest first."""
+        ...
 
     def submit_deadline_ns(self, client_order_id: str) -> int:
         """Until when only the writer of the order's latest attempt may say what became of it; 0 without an attempt."""

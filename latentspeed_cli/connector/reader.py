@@ -18,7 +18,7 @@ from ..core.in_flight_order import InFlightOrder, OrderIntent
 from ..core.market_data import Candle, FundingRate, MarketContext, OrderBookSnapshot, PublicTrade
 from ..core.pricing import MAX_BOOK_AGE_S, BookTop
 from ..core.reports import OrderUpdate, TradeUpdate
-from ..core.symbols import Market
+from ..core.symbols import Market, pairs_key
 from ..errors import (
     ConnectFailed,
     LatentspeedError,
@@ -138,7 +138,9 @@ class Reader:
                 if http.used:
                     continue  # what was stored makes no sense any more: read it afresh
                 break
-            http.keep()
+            if http.keep():
+                names = "\n".join(market.trading_pair for market in markets.symbols).encode()
+                self._parts.cache.put(pairs_key(self._parts.venue, self._parts.network), names)
             return markets
         return await self.ask(make)
 

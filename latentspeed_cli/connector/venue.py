@@ -57,6 +57,8 @@ class VenueFlows(ABC):
     web_utils: WebUtils
     account: str | None
     symbols: SymbolMap
+    # Whether past_trades_flow reaches back as far as it is asked to.
+    tells_past_trades: bool = False
 
     # Ids and rules
 

@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import aclosing
 from typing import TypeVar
 
+import msgspec
+
 from ..clock import NS_PER_S
 from ..core.account import AccountState, FundingPayment
 from ..core.events import Event
@@ -165,6 +167,19 @@ class ConnectorView(VenueFlows):
     async def fills(self, *, since_ns: int, until_ns: int | None = None) -> tuple[TradeUpdate, ...]:
         """Fills of the account, oldest first; those of known orders bear their client order ids."""
         return self._finder.named(await self.reader.fills(since_ns, until_ns))
+
+    def known_fills(self, *, since_ns: int) -> tuple[TradeUpdate, ...]:
+        """Fills of the account's orders as the journal has them, oldest first. Nobody is asked."""
+        journal = self.parts.journal
+        ours = [order for order in journal.orders() if self._ledger.is_ours(order)]
+        by_client = {order.client_order_id: order.client_order_id for order in ours}
+        by_exchange = {order.exchange_order_id: order.client_order_id for order in ours if order.exchange_order_id}
+        found = []
+        for fill in journal.fills(since_ns=since_ns):
+            name = by_exchange.get(fill.exchange_order_id) or by_client.get(fill.client_order_id or "")
+            if name is not None:
+                found.append(msgspec.structs.replace(fill, client_order_id=name))
+        return tuple(found)
 
     async def check_identity(self) -> None:
         """Raises AuthRejected when the key may not act for the account."""

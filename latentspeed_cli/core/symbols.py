@@ -30,6 +30,11 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
 MAX_NAME_LENGTH = 64
 
 
+def pairs_key(venue: str, network: str) -> str:
+    """Under which key a cache holds the trading pairs of a venue, one a line, for a shell to complete."""
+    return f"pairs of {venue} {network}"
+
+
 class SymbolMap:
     """All markets of a venue, found by trading pair or by the venue's own spelling.
 

@@ -5,13 +5,52 @@ an ISO twin (`created_ts_ns`, `created_ts_iso`), what is missing is null, a list
 fields are only added.
 """
 
+from .account import (
+    BalanceList,
+    BalanceRecord,
+    FundingPaymentList,
+    FundingPaymentRecord,
+    LeverageRecord,
+    LiquidationRecord,
+    PositionList,
+    PositionRecord,
+    balance_record,
+    funding_payment_record,
+    liquidation_record,
+    position_record,
+)
 from .base import Number, Record, Side, iso, number
 from .connectors import ConnectorCheckList, ConnectorCheckRecord, ConnectorInfoRecord, ConnectorList, ConnectorRecord
 from .decisions import DecisionList, DecisionRecord, decision_record
 from .errors import ErrorBody, ErrorRecord, ResultList, error_record
+from .health import FindingList, FindingRecord
 from .journal import FactList, FactRecord, VerifiedRecord, fact_record
-from .market import BboRecord, BookRecord, Level, TradeRecord, bbo_record, book_record, trade_record
+from .market import (
+    BboList,
+    BboRecord,
+    BookList,
+    BookRecord,
+    Level,
+    TradeList,
+    TradeRecord,
+    bbo_record,
+    book_record,
+    trade_record,
+)
 from .orders import EvidenceRow, Fee, FillList, FillRecord, OrderList, OrderRecord, Outcome, fill_record, order_record
+from .reference import (
+    CandleList,
+    CandleRecord,
+    FundingRateList,
+    FundingRateRecord,
+    MarketList,
+    MarketRecord,
+    TickerRecord,
+    candle_record,
+    funding_rate_record,
+    market_record,
+    ticker_record,
+)
 from .sandbox import DemoList, DemoRecord, DemoStep, SandboxAccount, SandboxRecord, SandboxVenue
 from .schemas import SCHEMAS, json_schema
 from .status import StatusRecord
@@ -19,8 +58,14 @@ from .streams import ControlRecord, control_record
 
 __all__ = [
     "SCHEMAS",
+    "BalanceList",
+    "BalanceRecord",
+    "BboList",
     "BboRecord",
+    "BookList",
     "BookRecord",
+    "CandleList",
+    "CandleRecord",
     "ConnectorCheckList",
     "ConnectorCheckRecord",
     "ConnectorInfoRecord",
@@ -40,11 +85,23 @@ __all__ = [
     "Fee",
     "FillList",
     "FillRecord",
+    "FindingList",
+    "FindingRecord",
+    "FundingPaymentList",
+    "FundingPaymentRecord",
+    "FundingRateList",
+    "FundingRateRecord",
     "Level",
+    "LeverageRecord",
+    "LiquidationRecord",
+    "MarketList",
+    "MarketRecord",
     "Number",
     "OrderList",
     "OrderRecord",
     "Outcome",
+    "PositionList",
+    "PositionRecord",
     "Record",
     "ResultList",
     "SandboxAccount",
@@ -52,18 +109,28 @@ __all__ = [
     "SandboxVenue",
     "Side",
     "StatusRecord",
+    "TickerRecord",
+    "TradeList",
     "TradeRecord",
     "VerifiedRecord",
+    "balance_record",
     "bbo_record",
     "book_record",
+    "candle_record",
     "control_record",
     "decision_record",
     "error_record",
     "fact_record",
     "fill_record",
+    "funding_payment_record",
+    "funding_rate_record",
     "iso",
     "json_schema",
+    "liquidation_record",
+    "market_record",
     "number",
     "order_record",
+    "position_record",
+    "ticker_record",
     "trade_record",
 ]

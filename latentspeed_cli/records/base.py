@@ -21,6 +21,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"):
     id_field: ClassVar[str | None] = None
     schema_version: int = 1
 
+    def ladder(self) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]] | None:
+        """Title, headers and rows, for a record that people read as a table of its own; None for all others."""
+        return None
+
 
 def number(value: Decimal | None) -> str | None:
     """A Decimal as records show it."""

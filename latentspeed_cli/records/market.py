@@ -10,7 +10,7 @@ import msgspec
 from .. import clock
 from ..core.decimals import REMEMBERED, plain
 from ..core.market_data import BestBidOffer, OrderBookSnapshot, PriceLevel, PublicTrade
-from .base import Number, Record, Side, number
+from .base import Number, Record, Side, iso, number
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -31,7 +31,18 @@ class BookRecord(Record, frozen=True, kw_only=True, tag="book"):
     asks: tuple[Level, ...]
     ts_ns: int
     ts_iso: str
+    received_ts_ns: int | None = None
+    received_ts_iso: str | None = None
     seq: int | None = None
+
+    def ladder(self) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
+        rows: list[tuple[str, ...]] = []
+        for index in range(max(len(self.bids), len(self.asks))):
+            bid = self.bids[index] if index < len(self.bids) else None
+            ask = self.asks[index] if index < len(self.asks) else None
+            left = (bid.amount, bid.price) if bid else ("", "")
+            rows.append((*left, *((ask.price, ask.amount) if ask else ("", ""))))
+        return f"{self.trading_pair}  {self.ts_iso}", ("bid amount", "bid", "ask", "ask amount"), rows
 
 
 class BboRecord(Record, frozen=True, kw_only=True, tag="bbo"):
@@ -53,6 +64,8 @@ class BboRecord(Record, frozen=True, kw_only=True, tag="bbo"):
     ask_amount: Number | None
     ts_ns: int
     ts_iso: str
+    received_ts_ns: int | None = None
+    received_ts_iso: str | None = None
     seq: int | None = None
 
 
@@ -71,7 +84,21 @@ class TradeRecord(Record, frozen=True, kw_only=True, tag="trade"):
     amount: Number
     ts_ns: int
     ts_iso: str
+    received_ts_ns: int | None = None
+    received_ts_iso: str | None = None
     seq: int | None = None
+
+
+class BookList(Record, frozen=True, kw_only=True, tag="books"):
+    items: tuple[BookRecord, ...]
+
+
+class BboList(Record, frozen=True, kw_only=True, tag="bbos"):
+    items: tuple[BboRecord, ...]
+
+
+class TradeList(Record, frozen=True, kw_only=True, tag="trades"):
+    items: tuple[TradeRecord, ...]
 
 
 @lru_cache(REMEMBERED)
@@ -80,7 +107,13 @@ def _level(level: PriceLevel) -> Level:
 
 
 def book_record(
-    book: OrderBookSnapshot, *, venue: str, network: str, depth: int | None = None, seq: int | None = None
+    book: OrderBookSnapshot,
+    *,
+    venue: str,
+    network: str,
+    depth: int | None = None,
+    received_ns: int | None = None,
+    seq: int | None = None,
 ) -> BookRecord:
     return BookRecord(
         venue=venue,
@@ -90,11 +123,15 @@ def book_record(
         asks=tuple(map(_level, book.asks[:depth])),
         ts_ns=book.ts_ns,
         ts_iso=clock.iso(book.ts_ns),
+        received_ts_ns=received_ns,
+        received_ts_iso=iso(received_ns),
         seq=seq,
     )
 
 
-def bbo_record(bbo: BestBidOffer, *, venue: str, network: str, seq: int | None = None) -> BboRecord:
+def bbo_record(
+    bbo: BestBidOffer, *, venue: str, network: str, received_ns: int | None = None, seq: int | None = None
+) -> BboRecord:
     return BboRecord(
         venue=venue,
         network=network,
@@ -105,11 +142,15 @@ def bbo_record(bbo: BestBidOffer, *, venue: str, network: str, seq: int | None =
         ask_amount=number(bbo.ask.amount) if bbo.ask else None,
         ts_ns=bbo.ts_ns,
         ts_iso=clock.iso(bbo.ts_ns),
+        received_ts_ns=received_ns,
+        received_ts_iso=iso(received_ns),
         seq=seq,
     )
 
 
-def trade_record(trade: PublicTrade, *, venue: str, network: str, seq: int | None = None) -> TradeRecord:
+def trade_record(
+    trade: PublicTrade, *, venue: str, network: str, received_ns: int | None = None, seq: int | None = None
+) -> TradeRecord:
     return TradeRecord(
         venue=venue,
         network=network,
@@ -120,5 +161,7 @@ def trade_record(trade: PublicTrade, *, venue: str, network: str, seq: int | Non
         amount=plain(trade.amount),
         ts_ns=trade.ts_ns,
         ts_iso=clock.iso(trade.ts_ns),
+        received_ts_ns=received_ns,
+        received_ts_iso=iso(received_ns),
         seq=seq,
     )

@@ -100,7 +100,10 @@ class OrderRecord(Record, frozen=True, kw_only=True, tag="order"):
 
 
 class OrderList(Record, frozen=True, kw_only=True, tag="orders"):
+    """stale: the venue could not be asked; these are the journal's."""
+
     items: tuple[OrderRecord, ...]
+    stale: bool = False
 
 
 class FillRecord(Record, frozen=True, kw_only=True, tag="fill"):
@@ -140,7 +143,10 @@ class FillRecord(Record, frozen=True, kw_only=True, tag="fill"):
 
 
 class FillList(Record, frozen=True, kw_only=True, tag="fills"):
+    """stale: the venue could not be asked; these are the journal's."""
+
     items: tuple[FillRecord, ...]
+    stale: bool = False
 
 
 def order_record(

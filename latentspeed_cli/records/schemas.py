@@ -6,13 +6,33 @@ from typing import Any
 
 import msgspec
 
+from .account import (
+    BalanceList,
+    BalanceRecord,
+    FundingPaymentList,
+    FundingPaymentRecord,
+    LeverageRecord,
+    LiquidationRecord,
+    PositionList,
+    PositionRecord,
+)
 from .base import Record
 from .connectors import ConnectorCheckList, ConnectorCheckRecord, ConnectorInfoRecord, ConnectorList, ConnectorRecord
 from .decisions import DecisionList, DecisionRecord
 from .errors import ErrorRecord, ResultList
+from .health import FindingList, FindingRecord
 from .journal import FactList, FactRecord, VerifiedRecord
-from .market import BboRecord, BookRecord, TradeRecord
+from .market import BboList, BboRecord, BookList, BookRecord, TradeList, TradeRecord
 from .orders import FillList, FillRecord, OrderList, OrderRecord
+from .reference import (
+    CandleList,
+    CandleRecord,
+    FundingRateList,
+    FundingRateRecord,
+    MarketList,
+    MarketRecord,
+    TickerRecord,
+)
 from .sandbox import DemoList, DemoRecord, SandboxRecord
 from .status import StatusRecord
 from .streams import ControlRecord
@@ -22,11 +42,31 @@ SCHEMAS: dict[str, type[Record]] = {
     "orders": OrderList,
     "fill": FillRecord,
     "fills": FillList,
+    "market": MarketRecord,
+    "markets": MarketList,
     "book": BookRecord,
+    "books": BookList,
     "bbo": BboRecord,
+    "bbos": BboList,
     "trade": TradeRecord,
+    "trades": TradeList,
+    "candle": CandleRecord,
+    "candles": CandleList,
+    "ticker": TickerRecord,
+    "funding-rate": FundingRateRecord,
+    "funding-rates": FundingRateList,
+    "funding-payment": FundingPaymentRecord,
+    "funding-payments": FundingPaymentList,
+    "position": PositionRecord,
+    "positions": PositionList,
+    "balance": BalanceRecord,
+    "balances": BalanceList,
+    "leverage": LeverageRecord,
+    "liquidation": LiquidationRecord,
     "control": ControlRecord,
     "status": StatusRecord,
+    "finding": FindingRecord,
+    "findings": FindingList,
     "decision": DecisionRecord,
     "decisions": DecisionList,
     "fact": FactRecord,

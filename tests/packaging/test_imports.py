@@ -27,6 +27,7 @@ PARTS: dict[str, set[str]] = {
     "keys": {"core"} | EVERYWHERE,
     "config": {"core", "keys"} | EVERYWHERE,
     "cache": {"core"} | EVERYWHERE | SEAMS,
+    "completion": {"cache", "config", "core", "journal"} | EVERYWHERE | SEAMS,
     "cursor": {"core"} | EVERYWHERE | SEAMS,
     "records": {"core", "connector", "plugins"} | EVERYWHERE | SEAMS,
     "hookspecs": {"core", "connector", "sandbox"},

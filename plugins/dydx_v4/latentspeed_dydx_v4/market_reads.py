@@ -28,6 +28,7 @@ class DydxV4MarketReads(VenueFlows):
     """Reads that need neither a key nor an account."""
 
     web_utils: DydxV4WebUtils
+    tells_past_trades = True
 
     def markets_flow(self) -> Flow[Markets]:
         listed: PerpetualMarkets = yield from self._get(PerpetualMarkets, "perpetualMarkets")
