@@ -1,0 +1,105 @@
+"""Cancels, one by one and together, and what the venue does about them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from latentspeed_dydx_v4.connector import DydxV4Perpetual
+
+from latentspeed_cli.connector.parts import OrderOutcome
+from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
+from latentspeed_cli.core.types import OrderState
+
+from .local_venue import Venue
+from .trading import Runs, Way, brief, limit, lose_journal, market, place
+
+
+@pytest.mark.parametrize("intent", [limit(), brief()])
+async def test_a_cancel_ends_an_order(run: Runs, way: Way, intent: OrderIntent) -> None:
+    async with run() as connector:
+        order = (await place(connector, intent)).order
+        outcome = await connector.cancel(order)
+        assert (outcome.error, outcome.order.state) == (None, OrderState.CANCELLED)
+        again = await connector.cancel(outcome.order)
+        assert (again.error, again.order.state) == (None, OrderState.CANCELLED)
+    assert len(way.broadcasts) == 2
+
+
+async def test_a_cancel_whose_reply_is_lost_is_found(run: Runs, way: Way) -> None:
+    async with run() as connector:
+        order = (await place(connector, limit())).order
+        way.faults.append("lost after")
+        assert (await connector.cancel(order)).order.state is OrderState.CANCELLED
+
+
+async def test_a_cancel_that_is_lost_on_its_way_into_a_block_is_sent_anew(run: Runs, way: Way) -> None:
+    async with run() as connector:
+        order = (await place(connector, limit())).order
+        way.faults.append("evicted")
+        outcome = await connector.cancel(order)
+    assert (outcome.error, outcome.order.state) == (None, OrderState.CANCELLED)
+    assert len(way.broadcasts) == 3
+
+
+async def test_a_cancel_with_a_refused_sequence_is_sent_anew(run: Runs, venue: Venue, way: Way) -> None:
+    async with run() as connector:
+        order = (await place(connector, limit())).order
+        venue.control("reject", codespace="sdk", code=32)
+        assert (await connector.cancel(order)).order.state is OrderState.CANCELLED
+    assert len(way.broadcasts) == 3
+
+
+async def cancel_all(connector: DydxV4Perpetual, orders: list[InFlightOrder]) -> list[OrderOutcome]:
+    """As the command does it."""
+    await connector.cancel_together(orders)
+    return list(await asyncio.gather(*(connector.cancel(order, timeout_s=30) for order in orders)))
+
+
+async def test_short_term_orders_are_cancelled_in_one_transaction(run: Runs, way: Way) -> None:
+    async with run() as connector:
+        intents = {"a": brief(), "b": brief(15), "c": limit()}
+        orders = [(await place(connector, intent, name)).order for name, intent in intents.items()]
+        outcomes = await cancel_all(connector, orders)
+    assert [(outcome.error, outcome.order.state) for outcome in outcomes] == [(None, OrderState.CANCELLED)] * 3
+    assert len(way.broadcasts) == len(intents) + 2, "one for two, and one for the order in the chain's state"
+
+
+@pytest.mark.parametrize("fault", ["hollow", "lost before", "no connection", "exhausted"])
+async def test_orders_that_a_batch_did_not_cancel_are_cancelled_one_by_one(run: Runs, way: Way, fault: str) -> None:
+    """The chain answers code 0 to a batch of which every cancel failed."""
+    async with run() as connector:
+        orders = [(await place(connector, brief(15), name)).order for name in ("a", "b")]
+        way.faults.append(fault)
+        outcomes = await cancel_all(connector, orders)
+    assert [(outcome.error, outcome.order.state) for outcome in outcomes] == [(None, OrderState.CANCELLED)] * 2
+    assert len(way.broadcasts) == (4 if fault == "no connection" else 5)
+
+
+async def test_a_batch_that_is_refused_says_so_of_each_cancel(run: Runs, way: Way, venue: Venue) -> None:
+    async with run() as connector:
+        orders = [(await place(connector, brief(15), name)).order for name in ("a", "b")]
+        venue.control("reject", codespace="clob", code=5001)
+        await connector.cancel_together(orders)
+        assert [connector.in_flight_orders[order.client_order_id].state for order in orders] == [OrderState.OPEN] * 2
+
+
+async def test_what_is_filled_cannot_be_cancelled(run: Runs) -> None:
+    async with run() as connector:
+        order = (await place(connector, market())).order
+        outcome = await connector.cancel(order)
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 14
+
+
+async def test_an_order_of_another_program_is_named_by_its_row(run: Runs, tmp_path: Path) -> None:
+    async with run() as connector:
+        for name, intent in (("a", limit()), ("b", brief())):
+            await place(connector, intent, name)
+    lose_journal(tmp_path)
+    async with run() as connector:
+        found = await connector.open_orders()
+        assert [order.is_external for order in found] == [True, True]
+        for order in found:
+            assert (await connector.cancel(order)).order.state is OrderState.CANCELLED
