@@ -157,7 +157,7 @@ def dydx_signing(folder: Path, rounds: int = 5) -> list[Row]:
             reading += script(PEERS_DYDX, "client_sign_order.py", "200", node)["ns"]
     rows = []
     mine = percentile(ours, 0.5)
-    for name, samples in (("its builder alone", builder), ("and its reading of the sequence", reading)):
+    for name, samples, least in (("its place_order", reading, 3), ("its builder alone", builder, None)):
         theirs = percentile(samples, 0.5)
         rows.append(
             Row(
@@ -165,8 +165,8 @@ def dydx_signing(folder: Path, rounds: int = 5) -> list[Row]:
                 ours=us(mine),
                 peers=us(theirs),
                 ratio=f"{theirs / mine:.1f}x faster",
-                aim="150 us, 3x",
-                reached=mine <= 150_000 and theirs / mine >= 3,
+                aim=f"150 us, {least}x" if least else "",
+                reached=mine <= 150_000 and theirs / mine >= least if least else None,
             )
         )
     return rows
