@@ -150,6 +150,15 @@ def ensure_folder(path: Path) -> Path:
     return path
 
 
+def free_bytes(path: Path) -> int:
+    """How much may still be written where `path` is. Raises JournalError."""
+    try:
+        found = os.statvfs(path)
+    except OSError as error:
+        raise JournalError(f"the disk of {path} cannot be looked at: {error.strerror}") from None
+    return found.f_bavail * found.f_frsize
+
+
 def read_input(name: str) -> bytes:
     """The bytes of a file a command was given, or of stdin for "-". Raises OrderRefused (3): nothing was sent."""
     try:

@@ -43,6 +43,7 @@ VERBS = {
     "sandbox": "Run the local exchange.",
     "demo": "Walk a whole order life on the local exchange.",
     "schema": "Print the JSON Schema of a record.",
+    "doctor": "Check configuration, keys, clock, venue, limits, disk and plugins.",
     "docs": "Print help topics.",
 }
 

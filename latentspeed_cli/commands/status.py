@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from ..clock import NS_PER_MS, SystemClock, iso, monotonic_s
+from ..clock import NS_PER_MS, NS_PER_S, SystemClock, iso, monotonic_s
 from ..core.decimals import plain
 from ..core.ids import check_client_order_id
 from ..errors import (
     Exit,
     LatentspeedError,
     OrderNotFound,
+    OrderRefused,
     OutcomeUnknown,
     ProtocolError,
     RateLimited,
     TransportError,
+    VenueError,
 )
-from ..records import OrderList, OrderRecord, StatusRecord, order_record
+from ..records import OrderList, OrderRecord, StatusRecord, order_record, position_record
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .outcome import is_undecided
 
 if TYPE_CHECKING:
+    from ..config import Settings
     from ..connector.perpetual import PerpetualDerivativeBase
     from ..core.account import AccountState
     from ..core.in_flight_order import InFlightOrder
@@ -114,49 +118,93 @@ def _trouble(order: InFlightOrder) -> LatentspeedError | None:
 
 
 async def _overview(call: Call) -> tuple[StatusRecord, LatentspeedError | None]:
-    """The way to the venue, the clocks, the account and its orders; from the journal where the venue is down."""
+    """The way to the venue, the clocks, the account and its orders; where the venue is down, what is known here."""
     from ..session import open_connector
 
     async with open_connector(call.settings, sign=False, notify=call.output.note) as connector:
-        started_s = monotonic_s()
-        state: AccountState | None = None
         trouble: LatentspeedError | None = None
-        latency_ms: int | None = None
+        state: AccountState | None = None
+        trip = Trip(latency_ms=None, skew_ms=None)
+        orders: list[InFlightOrder] = []
         try:
+            await connector.markets()
+            trip = await trip_to(connector)
             if connector.account is not None:
-                await connector.markets()
-                started_s = monotonic_s()
                 state = await connector.account_state()
-                latency_ms = round((monotonic_s() - started_s) * 1000)
                 orders = await connector.open_orders()
-            else:
-                await connector.markets()
-                orders = []
         except (TransportError, RateLimited) as error:
             trouble = error
+            error.hint = error.hint or "what is shown is what is known here, and may be stale"
+            state = connector.reader.last_account_state()
             orders = [order for order in connector.in_flight_orders.values() if not is_undecided(order)]
-        now_ns = SystemClock().now_ns()
-        skew_ms = None
-        if state is not None and latency_ms is not None:
-            skew_ms = (now_ns - state.ts_ns) // NS_PER_MS - latency_ms // 2
         undecided = [order for order in connector.in_flight_orders.values() if is_undecided(order)]
-        return (
-            StatusRecord(
-                venue=call.settings.venue,
-                network=call.settings.network,
-                profile=call.settings.profile,
-                base_url=connector.web_utils.base_url,
-                account=connector.account,
-                reachable=trouble is None,
-                stale=trouble is not None,
-                latency_ms=latency_ms,
-                clock_skew_ms=skew_ms,
-                account_value=plain(state.account_value) if state else None,
-                withdrawable=plain(state.withdrawable) if state else None,
-                open_orders=tuple(map(order_record, orders)),
-                undecided_orders=tuple(map(order_record, undecided)),
-                ts_ns=now_ns,
-                ts_iso=iso(now_ns),
-            ),
-            trouble,
+        return _status_record(call.settings, connector, trip, state, orders, undecided, is_stale=trouble is not None), (
+            trouble
         )
+
+
+class Trip(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a question to the venue takes, and how far the clock here is before the venue's. None: not known."""
+
+    latency_ms: int | None
+    skew_ms: int | None
+
+
+async def trip_to(connector: PerpetualDerivativeBase) -> Trip:
+    """Ask the venue for its time, and once more: the first question also opens the connection.
+
+    Raises what the read raises; a venue that does not tell its time leaves the skew open.
+    """
+    best = Trip(latency_ms=None, skew_ms=None)
+    for _ in range(2):
+        asked_ns, started_s = SystemClock().now_ns(), monotonic_s()
+        try:
+            venue_ns = await connector.reader.venue_time()
+        except (OrderRefused, VenueError, ProtocolError):
+            return Trip(latency_ms=round((monotonic_s() - started_s) * 1000), skew_ms=None)
+        took_s = monotonic_s() - started_s
+        skew_ms = (asked_ns + round(took_s * NS_PER_S / 2) - venue_ns) // NS_PER_MS
+        best = Trip(latency_ms=round(took_s * 1000), skew_ms=skew_ms)
+    return best
+
+
+def _status_record(
+    settings: Settings,
+    connector: PerpetualDerivativeBase,
+    trip: Trip,
+    state: AccountState | None,
+    orders: Sequence[InFlightOrder],
+    undecided: Sequence[InFlightOrder],
+    *,
+    is_stale: bool,
+) -> StatusRecord:
+    now_ns = SystemClock().now_ns()
+    return StatusRecord(
+        venue=settings.venue,
+        network=settings.network,
+        profile=settings.profile,
+        base_url=connector.web_utils.base_url,
+        account=connector.account,
+        reachable=not is_stale,
+        stale=is_stale,
+        latency_ms=trip.latency_ms,
+        clock_skew_ms=trip.skew_ms,
+        account_value=plain(state.account_value) if state else None,
+        withdrawable=plain(state.withdrawable) if state else None,
+        margin_used=plain(state.margin_used) if state else None,
+        total_notional=plain(state.total_notional) if state else None,
+        account_ts_ns=state.ts_ns if state else None,
+        account_ts_iso=iso(state.ts_ns) if state else None,
+        positions=tuple(
+            position_record(
+                one, venue=settings.venue, network=settings.network, account=state.account, ts_ns=state.ts_ns
+            )
+            for one in state.positions
+        )
+        if state
+        else (),
+        open_orders=tuple(map(order_record, orders)),
+        undecided_orders=tuple(map(order_record, undecided)),
+        ts_ns=now_ns,
+        ts_iso=iso(now_ns),
+    )

@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from ..clock import NS_PER_S
-from ..core.account import AccountState, FundingPayment
+from ..core.account import AccountState, Allowance, FundingPayment
 from ..core.flow import Flow, Reply, Request
 from ..core.in_flight_order import InFlightOrder, OrderIntent
 from ..core.market_data import Candle, FundingRate, MarketContext, OrderBookSnapshot, PublicTrade
@@ -272,6 +272,9 @@ class Reader:
     async def leverage(self, trading_pair: str) -> tuple[Decimal, str]:
         await self.markets()
         return await self.ask(lambda: self._flows.read_leverage_flow(trading_pair))
+
+    async def allowance(self) -> Allowance:
+        return await self.ask(self._flows.allowance_flow)
 
     async def check_identity(self) -> None:
         """Raises AuthRejected when the key may not act for the account."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ..core.account import AccountState, FundingPayment
+from ..core.account import AccountState, Allowance, FundingPayment
 from ..core.drafts import CountedNonces
 from ..core.flow import Flow
 from ..core.in_flight_order import InFlightOrder, OrderIntent
@@ -171,6 +171,11 @@ class VenueFlows(ABC):
     def funding_payments_flow(self, start_ns: int, end_ns: int | None = None) -> Flow[tuple[FundingPayment, ...]]:
         """What the account paid and was paid for its positions, oldest first, all pages."""
         raise OrderRefused("this venue does not tell funding payments")
+        yield
+
+    def allowance_flow(self) -> Flow[Allowance]:
+        """How much of the venue's limits is used up."""
+        raise OrderRefused("this venue does not tell how much of its limits is used")
         yield
 
     @abstractmethod

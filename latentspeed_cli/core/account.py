@@ -50,6 +50,14 @@ class FundingPayment(msgspec.Struct, frozen=True, kw_only=True):
     position_amount: Decimal
 
 
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """How many requests the venue still takes. of: of what, for people."""
+
+    used: int
+    most: int
+    of: str
+
+
 class Liquidation(msgspec.Struct, frozen=True, kw_only=True):
     """The venue took over positions of `account`. notional, account_value: quote currency, before it did."""
 

@@ -23,7 +23,7 @@ from .base import Number, Record, Side, iso, number
 from .connectors import ConnectorCheckList, ConnectorCheckRecord, ConnectorInfoRecord, ConnectorList, ConnectorRecord
 from .decisions import DecisionList, DecisionRecord, decision_record
 from .errors import ErrorBody, ErrorRecord, ResultList, error_record
-from .health import FindingList, FindingRecord
+from .health import FindingList, FindingRecord, Verdict
 from .journal import FactList, FactRecord, VerifiedRecord, fact_record
 from .market import (
     BboList,
@@ -112,6 +112,7 @@ __all__ = [
     "TickerRecord",
     "TradeList",
     "TradeRecord",
+    "Verdict",
     "VerifiedRecord",
     "balance_record",
     "bbo_record",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
 from .base import Record
+
+Verdict: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
 
 
 class FindingRecord(Record, frozen=True, kw_only=True, tag="finding"):
@@ -14,7 +16,7 @@ class FindingRecord(Record, frozen=True, kw_only=True, tag="finding"):
     id_field: ClassVar[str | None] = "subject"
 
     subject: str
-    verdict: Literal["ok", "warning", "failed", "skipped"]
+    verdict: Verdict
     detail: str
     advice: str | None
     code: int

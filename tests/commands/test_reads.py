@@ -193,3 +193,26 @@ def test_fields_and_lines(here: Terminal) -> None:
     assert here.run(["trades", "BTC-USD", "--fields", "prize"]).code == 2
     ids = here.run(["markets", "--limit", "2", "-o", "id"]).out.split()
     assert len(ids) == 2
+
+
+def test_status_fits_one_screen_and_shows_what_is_known_of_a_venue_that_is_down(here: Terminal) -> None:
+    bought = here.run(["place", "buy", "ETH-USD", "0.1", "--type", "market", "-o", "json"])
+    assert bought.code == 0, bought.err
+    resting = here.run(["place", "buy", "BTC-USD", "0.01", "mid-1%", "--post-only", "-o", "json"]).json
+    now = told(here.run(["status", "-o", "json"]))
+    assert (now["reachable"], now["stale"]) == (True, False)
+    assert abs(now["clock_skew_ms"]) < 1_500
+    assert "ETH-USD" in {row["trading_pair"] for row in now["positions"]}
+    assert Decimal(now["account_value"]) > Decimal(now["margin_used"]) > 0
+    assert len(here.run(["status", "-o", "table"]).out.splitlines()) < 40
+    is_down(here)
+    ended = here.run(["status", "-o", "json"])
+    assert here.exchange is not None
+    here.exchange.order("clear")
+    sold = here.run(["place", "sell", "ETH-USD", "0.1", "--type", "market", "--reduce-only"])
+    assert sold.code == 0, sold.err
+    then = told(ended, code=8)
+    assert (then["reachable"], then["stale"]) == (False, True)
+    assert [row["client_order_id"] for row in then["open_orders"]] == [resting["client_order_id"]]
+    assert {row["trading_pair"] for row in then["positions"]} == {row["trading_pair"] for row in now["positions"]}
+    assert then["account_ts_ns"] <= then["ts_ns"]

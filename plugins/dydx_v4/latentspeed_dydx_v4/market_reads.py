@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from latentspeed_cli.connector.venue import Markets, VenueFlows
+from latentspeed_cli.core.account import Allowance
 from latentspeed_cli.core.flow import Flow, Reply, Request
 from latentspeed_cli.core.market_data import Candle, FundingRate, MarketContext, OrderBookSnapshot, PublicTrade
 from latentspeed_cli.errors import OrderRefused
@@ -133,6 +134,17 @@ class DydxV4MarketReads(VenueFlows):
     def venue_time_flow(self) -> Flow[int]:
         said: Time = yield from self._get(Time, "time")
         return time_ns(said.iso)
+
+    def allowance_flow(self) -> Flow[Allowance]:
+        """Of reads from this address in ten seconds, as the headers of an answer say."""
+        reply = yield self.web_utils.get("time")
+        self.web_utils.check(reply, changes=False)
+        headers = {name.lower(): value for name, value in reply.headers.items()}
+        try:
+            most, left = int(headers["ratelimit-limit"]), int(headers["ratelimit-remaining"])
+        except (KeyError, ValueError):
+            raise OrderRefused("the venue does not tell how much of its limits is used") from None
+        return Allowance(used=most - left, most=most, of="reads from this address in ten seconds")
 
     # Small parts
 

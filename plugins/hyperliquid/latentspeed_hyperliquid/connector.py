@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentspeed_cli.connector.perpetual import PerpetualDerivativeBase
 from latentspeed_cli.connector.venue import FenceVerdict, Markets
-from latentspeed_cli.core.account import AccountState, FundingPayment
+from latentspeed_cli.core.account import AccountState, Allowance, FundingPayment
 from latentspeed_cli.core.flow import Flow, Reply, Request
 from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
 from latentspeed_cli.core.market_data import Candle, FundingRate, MarketContext, OrderBookSnapshot, PublicTrade
@@ -36,6 +36,7 @@ from .payloads import (
     SpotMeta,
     SpotState,
     Trade,
+    UserRateLimit,
     UserRole,
 )
 from .web_utils import HyperliquidWebUtils
@@ -233,6 +234,11 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
                 break
             start = max(row.time for row in rows)
         return tuple(sorted(found.values(), key=lambda payment: (payment.ts_ns, payment.trading_pair)))
+
+    def allowance_flow(self) -> Flow[Allowance]:
+        """Of actions since the account began: ten thousand, and one for each USDC traded."""
+        said: UserRateLimit = yield from self._info(UserRateLimit, "userRateLimit", user=self._user())
+        return Allowance(used=said.n_requests_used, most=said.n_requests_cap, of="the account's actions")
 
     def identity_flow(self) -> Flow[None]:
         """The key must be the account's own or its agent's, and a sub-account must be the account's.
