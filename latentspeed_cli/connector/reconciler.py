@@ -187,9 +187,12 @@ class Reconciler:
         if verdict is None:
             return order
         if verdict.burned:
-            order = await self.look(order)
-            if is_undecided(order):
-                order = self._ledger.fail(order, verdict.evidence, verdict.detail, kind="proof")
+            try:
+                order = await self.look(order)
+            finally:  # also when time runs out: nobody could prove it again as easily
+                order = self._ledger.tracker[order.client_order_id]
+                if is_undecided(order):
+                    order = self._ledger.fail(order, verdict.evidence, verdict.detail, kind="proof")
         elif verdict.used or verdict.is_there:
             order = await self._look_for_used(order, verdict)
         return order

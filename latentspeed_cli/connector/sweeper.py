@@ -68,6 +68,11 @@ def is_open_question(order: InFlightOrder) -> bool:
     return order.outcome_unknown or order.state in (OrderState.PENDING_SUBMIT, OrderState.PENDING_CANCEL)
 
 
+def _is_unsettled(order: InFlightOrder) -> bool:
+    """Whether there is something to wait for: an open question, or the end of an order that never rests."""
+    return is_open_question(order) or (order.is_ioc and not order.is_done and bool(order.attempt))
+
+
 class Sweeper:
     """Looks at everything of one account."""
 
@@ -123,10 +128,10 @@ class Sweeper:
         """Settle these orders, again and again while there is time: what is proved by time is proved then."""
         loop, journal = asyncio.get_running_loop(), self._parts.journal
         while True:
-            orders = [order for name in names if (order := journal.order(name)) is not None and is_open_question(order)]
+            orders = [order for name in names if (order := journal.order(name)) is not None and _is_unsettled(order)]
             await self._settle_each(orders, auth, deadline=deadline)
             names = [order.client_order_id for order in orders]
-            is_settled = not any(is_open_question(self._ledger.tracker[name]) for name in names)
+            is_settled = not any(_is_unsettled(self._ledger.tracker[name]) for name in names)
             if is_settled or loop.time() + AGAIN_AFTER_S >= deadline:
                 return
             await asyncio.sleep(AGAIN_AFTER_S)
@@ -159,7 +164,9 @@ class Sweeper:
         else:
             order = await self._reconciler.try_refresh(order)
         if is_open_question(order) and not is_undecided(order):
-            await self._canceller.cancel(order, auth, deadline=deadline)
+            order = (await self._canceller.cancel(order, auth, deadline=deadline)).order
+        if order.is_done:
+            await self._reconciler.complete_fills(order)
 
     async def _catch_up(self, orders: Iterable[InFlightOrder]) -> None:
         """Compare with what rests at the venue and with the account's fills, and write down what is new."""

@@ -251,6 +251,15 @@ async def test_a_lost_request_is_failed_only_by_its_burned_nonce(rig: Rig, fault
     assert [body["nonce"] for body in rig.http.kinds("fence")] == [outcome.order.nonce]
 
 
+async def test_what_a_burned_nonce_proves_outlasts_the_time_to_look(rig: Rig) -> None:
+    rig.http.faults["place"].append(Fault.LOST_BEFORE)
+    rig.http.faults["status"].extend([None, Fault.HANGS])
+    async with rig.connector() as connector:
+        outcome = await connector.place_order(limit(), timeout_s=1)
+    assert outcome.order.state is OrderState.FAILED
+    assert [item.kind for item in outcome.order.evidence] == ["nonce_burned"]
+
+
 async def test_a_late_order_cannot_land_after_its_nonce_was_burned(rig: Rig) -> None:
     rig.http.faults["place"].append(Fault.LOST_BEFORE)
     async with rig.connector() as connector:
