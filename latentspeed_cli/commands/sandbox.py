@@ -79,16 +79,31 @@ def run(
     port: Port = None,
     seed: Seed = None,
     scenario: ScenarioName = None,
+    fault: Annotated[
+        str | None, typer.Option("--fault", help="Trouble to rehearse, as reply-lost,storm; see --list-faults.")
+    ] = None,
+    fault_rate: Annotated[
+        str | None, typer.Option("--fault-rate", help="Of a hundred requests, how many are struck; 25 by default.")
+    ] = None,
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="Tell what --fault takes, and end.")] = False,
 ) -> Exit:
     """Run the exchange in the foreground, with its log on stderr, until Ctrl-C."""
     import logging
     import signal
 
+    from ..sandbox import rehearsal
     from ..sandbox.__main__ import venue_models
     from ..sandbox.server import serve
 
     call = _call(ctx)
-    options = _options(host, port, seed, scenario)
+    if list_faults:
+        call.output.text("\n".join(f"{name:16} {known.help}" for name, known in rehearsal.FAULTS.items()))
+        return Exit.OK
+    options = msgspec.structs.replace(
+        _options(host, port, seed, scenario),
+        faults=() if fault is None else rehearsal.chosen(fault),
+        fault_rate=rehearsal.DEFAULT_RATE if fault_rate is None else _whole("--fault-rate", fault_rate, 100),
+    )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def ready(running: Running) -> None:
@@ -119,15 +134,13 @@ def _options(host: str, port: str | None, seed: str | None, scenario: str | None
         raise UsageError(f"unknown scenario {scenario!r}", hint="one of " + ", ".join(SCENARIOS))
     return Options(
         host=loopback_address(host),
-        port=_whole("--port", port, 65535),
-        seed=_whole("--seed", seed, 2**63 - 1),
+        port=None if port is None else _whole("--port", port, 65535),
+        seed=None if seed is None else _whole("--seed", seed, 2**63 - 1),
         scenario=scenario,
     )
 
 
-def _whole(option: str, text: str | None, most: int) -> int | None:
-    if text is None:
-        return None
+def _whole(option: str, text: str, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
         raise UsageError(f"{option} takes a whole number from 0 to {most}, not {text!r}")
     return int(text)

@@ -78,7 +78,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for. None: as this sandbox was before, else the default.
 
     port: exact; None is 3001 if it is free, else the kernel's choice, which 0 always is. idle_s: end after that long
-    without a request; None is never.
+    without a request; None is never. faults: of rehearsal.py, each striking fault_rate of a hundred times.
     """
 
     host: str = "127.0.0.1"
@@ -86,6 +86,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None = None
     scenario: str | None = None
     idle_s: float | None = None
+    faults: tuple[str, ...] = ()
+    fault_rate: int = 25
 
 
 def loopback_address(host: str) -> str:
@@ -134,7 +136,7 @@ class Home:
             ) from error
 
     def share(self, folder: Path) -> None:
-        """Make this sandbox that of another state folder too, which has a journal of its own, as another machine has."""
+        """Make this sandbox that of another state folder too, which has a journal of its own, as another machine."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for own in (self.info, self.lock):
             link = folder / own.name

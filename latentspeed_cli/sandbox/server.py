@@ -17,6 +17,7 @@ from .control import Control
 from .home import Home, Lock, Options, Running, SandboxInfo
 from .identity import identify, remember
 from .model import Scenario, VenueModel
+from .rehearsal import Rehearsal
 from .shell import Shell
 from .store import Store, unreadable
 
@@ -40,6 +41,9 @@ async def serve(
         token = SystemEntropy().token_hex(16)
         shell = _shell(home, store, scenario, load_models)
         shell.idle_s = options.idle_s
+        rehearsal = None
+        if options.faults:
+            rehearsal = Rehearsal(shell, options.faults, seed=scenario.seed, rate=options.fault_rate)
         try:
             await shell.listen(options.host, options.port)
             remember(store, instance, scenario, SystemClock())
@@ -66,7 +70,7 @@ async def serve(
             lock.announce(os.getpid())
             log.info("instance %s listens at %s", instance, running.url)
             on_ready(running)
-            await shell.run()
+            await _run(shell, rehearsal)
         finally:
             lock.announce(None)
             home.info.unlink(missing_ok=True)
@@ -85,6 +89,16 @@ def _shell(home: Home, store: Store, scenario: Scenario, load_models: LoadModels
     except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
         # A model that cannot make sense of its own rows: the file was changed, or written by another version.
         raise unreadable(home.store, error) from error
+
+
+async def _run(shell: Shell, rehearsal: Rehearsal | None) -> None:
+    """Keep the venues going, with trouble if that was asked for."""
+    trouble = None if rehearsal is None else asyncio.create_task(rehearsal.run())
+    try:
+        await shell.run()
+    finally:
+        if trouble is not None:
+            trouble.cancel()
 
 
 def _stop(shell: Shell, ended_by: list[int], number: int) -> None:

@@ -74,15 +74,22 @@ class Trader:
         self._control = sandbox.control
         Home(sandbox.folder).share(self.state)
         self.environ = {
-            "HOME": str(home),
-            "PATH": os.environ["PATH"],
+            **self.environment(home),
             "LATENTSPEED_STATE_DIR": str(self.state),
-            "LATENTSPEED_CACHE_DIR": str(home / "cache"),
             "LATENTSPEED_VENUE": venue,
             "LATENTSPEED_OUTPUT": "json",
-            **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
         }
         self._started: list[subprocess.Popen[str]] = []
+
+    @staticmethod
+    def environment(home: Path) -> dict[str, str]:
+        """What every process needs, and nothing of the developer's own."""
+        return {
+            "HOME": str(home),
+            "PATH": os.environ["PATH"],
+            "LATENTSPEED_CACHE_DIR": str(home / "cache"),
+            **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
+        }
 
     def id(self, name: str) -> str:
         """A client order id that no other test has used at this sandbox."""
