@@ -41,7 +41,7 @@ def many_as_error(ends: Sequence[Exit], stopped: type[LatentspeedError] | None) 
     """Why a command about many orders does not end with 0. stopped: the signal that cut it short."""
     end = of_many(ends)
     if end is Exit.UNKNOWN:
-        return OutcomeUnknown("the outcome of at least one order is not decided", hint="latentspeed status")
+        return OutcomeUnknown("the outcome of at least one order is not decided", hint="latentspeed reconcile")
     if stopped is not None:
         return stopped("stopped by a signal")
     if end is not Exit.OK:

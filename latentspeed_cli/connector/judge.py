@@ -63,13 +63,10 @@ def cancelled(
         error, outcome = refusal, "unknown" if isinstance(refusal, OutcomeUnknown) else "rejected"
     else:
         outcome = "unknown"
-        then = "then cancel it again"
+        hint = "latentspeed reconcile"
         if order.good_til_block is not None:
-            then = f"once the venue is past block {order.good_til_block}, with which it ends"
-        error = OutcomeUnknown(
-            "whether the order is cancelled is not known; it may be live",
-            hint=f"latentspeed status {order.client_order_id}, {then}",
-        )
+            hint += f", once the venue is past block {order.good_til_block}, with which it ends"
+        error = OutcomeUnknown("whether the order is cancelled is not known; it may be live", hint=hint)
     if error is not None and error.client_order_id is None:
         error.client_order_id = order.client_order_id
     return OrderOutcome(order=order, outcome=outcome, error=error)

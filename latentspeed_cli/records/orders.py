@@ -37,7 +37,8 @@ class OrderRecord(Record, frozen=True, kw_only=True, tag="order"):
 
     outcome says what became of the request of this command, or of the last one known. may_be_live: it may rest at the
     venue now or later. good_til_block, good_til_ts_ns: where the venue ends it by itself. next: the command that
-    settles an open question. request: the unsigned request of a dry run.
+    settles an open question. received_ts_ns, seq: when a stream told it, and as its how manieth record; null outside
+    streams. request: the unsigned request of a dry run.
     """
 
     columns: ClassVar[tuple[str, ...]] = (
@@ -96,6 +97,9 @@ class OrderRecord(Record, frozen=True, kw_only=True, tag="order"):
     good_til_block: int | None = None
     good_til_ts_ns: int | None = None
     good_til_ts_iso: str | None = None
+    received_ts_ns: int | None = None
+    received_ts_iso: str | None = None
+    seq: int | None = None
     request: dict[str, Any] | None = None
 
 
@@ -155,6 +159,8 @@ def order_record(
     outcome: Outcome | None = None,
     replayed: bool = False,
     next_command: str | None = None,
+    received_ns: int | None = None,
+    seq: int | None = None,
     request: Mapping[str, Any] | None = None,
 ) -> OrderRecord:
     """The record of an order. outcome None: what its facts say became of its last attempt."""
@@ -197,7 +203,7 @@ def order_record(
         attempt=order.attempt,
         replayed=replayed,
         external=order.is_external,
-        next=next_command if next_command or not undecided else f"latentspeed status {order.client_order_id}",
+        next=next_command or (_settling(order) if undecided else None),
         created_ts_ns=order.created_ts_ns,
         created_ts_iso=clock.iso(order.created_ts_ns),
         updated_ts_ns=order.updated_ts_ns or order.created_ts_ns,
@@ -205,8 +211,17 @@ def order_record(
         good_til_block=order.good_til_block,
         good_til_ts_ns=order.good_til_ts_ns,
         good_til_ts_iso=iso(order.good_til_ts_ns),
+        received_ts_ns=received_ns,
+        received_ts_iso=iso(received_ns),
+        seq=seq,
         request=None if request is None else dict(request),
     )
+
+
+def _settling(order: InFlightOrder) -> str:
+    """The command that decides what is open about the order: a cancel that was begun has to be finished."""
+    is_cancel = order.state is OrderState.PENDING_CANCEL
+    return "latentspeed reconcile" if is_cancel else f"latentspeed status {order.client_order_id}"
 
 
 def evidence_rows(order: InFlightOrder) -> tuple[EvidenceRow, ...]:
