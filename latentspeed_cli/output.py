@@ -27,6 +27,9 @@ _LONG_TIME = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})\d{6}Z$")
 # A number to be aligned; long runs of digits are ids.
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]+)?")
 
+# A burst that is longer goes out in several writes.
+MAX_WAITING_LINES = 256
+
 
 class Output:
     """How this run shows things.
@@ -59,16 +62,18 @@ class Output:
     def is_json(self) -> bool:
         return self.format in ("json", "ndjson")
 
-    def check(self, record_type: type[Record]) -> None:
-        """Refuse now what could not be shown later. Call it before anything is sent."""
-        known = [field.name for field in msgspec.structs.fields(record_type)]
+    def check(self, *record_types: type[Record]) -> None:
+        """Refuse now what could not be shown later. Call it before anything is sent.
+
+        Of several types of records, a field has to be in one of them.
+        """
+        known = [field.name for one in record_types for field in msgspec.structs.fields(one)]
+        names = " or ".join(map(_schema, record_types))
         for name in self.fields or ():
             if name.partition(".")[0] not in (*known, "schema"):
-                raise UsageError(
-                    f"--fields: a record of {_schema(record_type)} has no {name!r}", hint=nearest(name, known)
-                )
-        if self.format == "id" and record_type.id_field is None:
-            raise UsageError(f"-o id: a record of {_schema(record_type)} has no id")
+                raise UsageError(f"--fields: a record of {names} has no {name!r}", hint=nearest(name, known))
+        if self.format == "id" and any(one.id_field is None for one in record_types):
+            raise UsageError(f"-o id: a record of {names} has no id")
 
     def show(self, record: Record, *, ok: bool = True) -> None:
         """One result. ok: it is a success, which --quiet keeps to itself unless a format was asked for."""
@@ -97,18 +102,21 @@ class Output:
 
     def row(self, record: Record) -> None:
         """One record of a series, on its own line, out at once."""
+        line = self._line(record)
+        if line is not None:
+            self._write(line)
+
+    def _line(self, record: Record) -> str | None:
         if self.format in ("json", "ndjson"):
-            self._write(self._json(record))
-        elif self.format == "csv":
-            self._write(self._csv(record))
-        elif self.format == "id":
+            return self._json(record)
+        if self.format == "csv":
+            return self._csv(record)
+        if self.format == "id":
             identity = getattr(record, record.id_field) if record.id_field else None
-            if identity is not None:
-                self._write(escape(str(identity)))
-        else:
-            cells = _flat(self._tree(record))
-            columns = self.fields or record.columns or tuple(cells)
-            self._write("  ".join(_cell(cells.get(name)) for name in columns))
+            return None if identity is None else escape(str(identity))
+        cells = _flat(self._tree(record))
+        columns = self.fields or record.columns or tuple(cells)
+        return "  ".join(_cell(cells.get(name)) for name in columns)
 
     @property
     def is_redrawn(self) -> bool:
@@ -116,8 +124,8 @@ class Output:
         return self.format == "table" and _is_terminal(self.stdout)
 
     @contextmanager
-    def patient(self, stalled_after_s: float) -> Iterator[Callable[[Record], None]]:
-        """How to show a series line by line while it happens.
+    def patient(self, stalled_after_s: float) -> Iterator[Lines]:
+        """How to show a series line by line while it happens; what waits at the end is written.
 
         A reader of stdout that takes nothing for `stalled_after_s` seconds is given up: StreamLost (16). It works with
         an alarm signal, since a blocked write cannot be waited for in any other way; so only on the main thread.
@@ -127,16 +135,10 @@ class Output:
             raise StreamLost(f"the reader of stdout took nothing for {stalled_after_s:g} s")
 
         previous = signal.signal(signal.SIGALRM, give_up)
-
-        def show(record: Record) -> None:
-            signal.setitimer(signal.ITIMER_REAL, stalled_after_s)
-            try:
-                self.row(record)
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-
+        lines = Lines(self._line, self._write, stalled_after_s)
         try:
-            yield show
+            yield lines
+            lines.flush()
         finally:
             signal.signal(signal.SIGALRM, previous)
 
@@ -250,6 +252,36 @@ class Output:
         parts = [str(tabulate(rows, tablefmt="plain", disable_numparse=True))]
         parts += [f"\n{name}\n{self._table(items)}" for name, items in lists.items()]
         return "\n".join(parts)
+
+
+class Lines:
+    """Lines that go out together. Whoever shows them says when; a burst of them costs one write."""
+
+    def __init__(
+        self, line: Callable[[Record], str | None], write: Callable[[str], None], stalled_after_s: float
+    ) -> None:
+        self._line = line
+        self._write = write
+        self._stalled_after_s = stalled_after_s
+        self._waiting: list[str] = []
+
+    def show(self, record: Record) -> None:
+        line = self._line(record)
+        if line is not None:
+            self._waiting.append(line)
+            if len(self._waiting) >= MAX_WAITING_LINES:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what waits. Raises BrokenPipeError, or StreamLost when nobody takes it."""
+        if not self._waiting:
+            return
+        text, self._waiting = "\n".join(self._waiting), []
+        signal.setitimer(signal.ITIMER_REAL, self._stalled_after_s)
+        try:
+            self._write(text)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _schema(record_type: type[Record]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractContextManager, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,27 +15,16 @@ import typer
 from ..config import parse_duration
 from ..connector.streams import Channel, Control, ControlKind
 from ..core.in_flight_order import InFlightOrder
-from ..core.market_data import BestBidOffer, OrderBookSnapshot, PublicTrade
+from ..core.market_data import DEFAULT_INTERVAL, INTERVALS_S
 from ..core.reports import TradeUpdate
 from ..core.words import nearest
 from ..cursor import Cursor, Owner
 from ..errors import CredentialError, Exit, OrderRefused, StreamLost, UsageError
-from ..records import (
-    BboRecord,
-    BookRecord,
-    FillRecord,
-    OrderRecord,
-    Record,
-    TradeRecord,
-    bbo_record,
-    book_record,
-    control_record,
-    fill_record,
-    order_record,
-    trade_record,
-)
+from ..records import Record
 from .call import of
 from .grammar import VerbCommand, verb_app
+from .reads import Pairs
+from .stream_records import PUBLIC, RECORDS, Recorder
 from .words import count_of
 
 if TYPE_CHECKING:
@@ -45,14 +34,6 @@ if TYPE_CHECKING:
 
 app = verb_app()
 
-RECORDS: dict[Channel, type[Record]] = {
-    Channel.BOOK: BookRecord,
-    Channel.BBO: BboRecord,
-    Channel.TRADES: TradeRecord,
-    Channel.ORDERS: OrderRecord,
-    Channel.FILLS: FillRecord,
-}
-PUBLIC = (Channel.BOOK, Channel.BBO, Channel.TRADES)
 MAX_PAIRS = 100
 # A reader of our output that takes nothing for so long has stopped.
 STALLED_AFTER_S = 30.0
@@ -68,16 +49,19 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _channels(ctx: object, args: object, incomplete: str) -> list[str]:
-    return [channel.value for channel in RECORDS]
+    """Names of channels, also behind those of a list that is begun."""
+    begun, comma, _ = incomplete.rpartition(",")
+    return [f"{begun}{comma}{channel.value}" for channel in RECORDS]
 
 
 @app.command(cls=VerbCommand)
 def stream(
     ctx: typer.Context,
-    channel: Annotated[str, typer.Argument(help="book, bbo, trades, orders or fills", autocompletion=_channels)],
-    pairs: Annotated[
-        list[str] | None, typer.Argument(metavar="[PAIR]...", help="Trading pairs; all of them for orders and fills.")
-    ] = None,
+    channel: Annotated[
+        str, typer.Argument(help="One channel, or several as book,trades; see below.", autocompletion=_channels)
+    ],
+    pairs: Pairs = None,
+    interval: Annotated[str, typer.Option(help="Of candles, 1m by default.")] = DEFAULT_INTERVAL,
     depth: Annotated[str | None, typer.Option(help="Levels of a book, all by default.")] = None,
     count: Annotated[str | None, typer.Option(help="End after so many records.")] = None,
     duration: Annotated[str | None, typer.Option(help="End after this time, as 30s.")] = None,
@@ -87,53 +71,82 @@ def stream(
         typer.Option(metavar="FILE", help="Go on where the last run with it ended; orders, fills."),
     ] = None,
 ) -> Exit:
-    """Follow a market or your own orders until Ctrl-C, --count or --duration."""
+    """Follow markets or your own account until Ctrl-C, --count or --duration.
+
+    Of markets: book bbo trades candles ticker funding. Of the account: orders fills positions balances events.
+    """
     call = of(ctx)
-    wanted = _channel(channel)
+    channels = _parse(channel)
     names = list(dict.fromkeys(pairs or ()))
-    if wanted in PUBLIC and not names:
+    is_public = channels[0] in PUBLIC
+    if is_public and not names and channels != (Channel.TICKER,):
         raise UsageError(f"stream {channel} needs a trading pair", hint=f"latentspeed stream {channel} BTC-USD")
     if len(names) > MAX_PAIRS:
         raise OrderRefused(f"{len(names)} trading pairs are too many for one stream; {MAX_PAIRS} are allowed")
-    if cursor is not None and wanted in PUBLIC:
-        raise UsageError("--cursor goes with orders and fills", hint="what a market did meanwhile is not kept for you")
+    if cursor is not None and channels not in ((Channel.ORDERS,), (Channel.FILLS,)):
+        raise UsageError("--cursor goes with orders or fills", hint="one cursor, one of these channels")
+    if interval not in INTERVALS_S:
+        raise UsageError(f"--interval: {interval[:60]!r} is not known", hint=nearest(interval, list(INTERVALS_S)))
+    if interval != DEFAULT_INTERVAL and Channel.CANDLES not in channels:
+        raise UsageError("--interval goes with candles")
     limits = Limits(
         count=count_of(count, "--count"),
         duration_s=None if duration is None else parse_duration(duration, "--duration"),
         stale_after_s=None if stale_after is None else parse_duration(stale_after, "--stale-after"),
         depth=count_of(depth, "--depth"),
     )
-    call.show_as(RECORDS[wanted], streaming=True)
-    call.run(_follow(call, wanted, names, limits, None if cursor is None else Path(cursor).expanduser()))
+    call.show_as(*(record for one in channels for record in RECORDS[one]), streaming=True)
+    file = None if cursor is None else Path(cursor).expanduser()
+    call.run(_follow(call, channels, names, limits, file, interval))
     return Exit.OK
 
 
-def _channel(word: str) -> Channel:
-    for channel in RECORDS:
-        if channel.value == word:
-            return channel
-    raise UsageError(f"unknown channel {word[:60]!r}", hint=nearest(word, [channel.value for channel in RECORDS]))
+def _parse(words: str) -> tuple[Channel, ...]:
+    """The channels of a list with commas; all of them of markets, or all of the account."""
+    known = {channel.value: channel for channel in RECORDS}
+    found = []
+    for word in words.split(","):
+        if word not in known:
+            raise UsageError(f"unknown channel {word[:60]!r}", hint=nearest(word, list(known)))
+        found.append(known[word])
+    channels = tuple(dict.fromkeys(found))
+    if len({channel in PUBLIC for channel in channels}) > 1:
+        raise UsageError(
+            f"{words[:60]} mixes channels of markets with those of the account", hint="use two commands, one for each"
+        )
+    return channels
 
 
-async def _follow(call: Call, channel: Channel, pairs: list[str], limits: Limits, file: Path | None) -> None:
+async def _follow(
+    call: Call, channels: tuple[Channel, ...], pairs: list[str], limits: Limits, file: Path | None, interval: str
+) -> None:
     from ..session import open_connector
 
     async with open_connector(
-        call.settings, sign=False, public=channel in PUBLIC, notify=call.output.note
+        call.settings,
+        sign=False,
+        public=channels[0] in PUBLIC,
+        candle_interval=interval,
+        notify=call.output.note,
     ) as connector:
-        cursor = None if file is None else await _cursor(connector, channel, pairs, file)
-        items = connector.stream((channel,), pairs, since_ns=None if cursor is None else cursor.since_ns)
+        cursor = None if file is None else await _cursor(connector, channels[0], pairs, file)
+        items = connector.stream(channels, pairs, since_ns=None if cursor is None else cursor.since_ns)
         if cursor is not None:
-            items = _resumed(items, cursor, connector, channel)
+            items = _resumed(items, cursor, connector, channels[0])
+        recorder = Recorder(connector, channels, depth=limits.depth)
         async with aclosing(items):
-            with _screen(call.output) as show:
+            with _screen(call.output) as (show, flush):
 
-                def shown(item: object, seq: int) -> None:
-                    show(_record(item, connector, seq, limits.depth))
+                def shown(item: object) -> int:
+                    records = recorder.records(item)
+                    for record in records:
+                        show(record)
                     if cursor is not None and isinstance(item, TradeUpdate | InFlightOrder):
+                        flush()  # the cursor is past what the reader has
                         cursor.note(item)
+                    return len(records)
 
-                await _until(limits, items, shown)
+                await _until(limits, items, shown, flush)
 
 
 async def _cursor(connector: PerpetualDerivativeBase, channel: Channel, pairs: list[str], file: Path) -> Cursor:
@@ -169,21 +182,33 @@ async def _resumed(
                 yield item
 
 
-def _screen(output: Output) -> AbstractContextManager[Callable[[Record], None]]:
-    """A table that is redrawn on a terminal, lines everywhere else."""
+@contextmanager
+def _screen(output: Output) -> Iterator[tuple[Callable[[Record], None], Callable[[], None]]]:
+    """How to show a record, and how to let out what was shown: a table that is redrawn on a terminal, else lines."""
     if output.is_redrawn:
         from ..live import board
 
-        return board(output.stdout, color=output.color)
-    return output.patient(STALLED_AFTER_S)
+        with board(output.stdout, color=output.color) as show:
+            yield show, lambda: None
+        return
+    with output.patient(STALLED_AFTER_S) as lines:
+        yield lines.show, lines.flush
 
 
 class _Over(Exception):
     """The time that was asked for is over."""
 
 
-async def _until(limits: Limits, items: AsyncIterator[object], show: Callable[[object, int], None]) -> None:
-    """Show the items, numbered from 1, until a limit is reached. Raises StreamLost when nothing came for too long."""
+async def _until(
+    limits: Limits,
+    items: AsyncIterator[object],
+    show: Callable[[object], int],
+    flush: Callable[[], None],
+) -> None:
+    """Show the items until a limit is reached. Raises StreamLost when nothing came for too long.
+
+    show: says how many records an item was.
+    """
     loop = asyncio.get_running_loop()
     heard_s = loop.time()
     end_s = inf if limits.duration_s is None else heard_s + limits.duration_s
@@ -197,38 +222,31 @@ async def _until(limits: Limits, items: AsyncIterator[object], show: Callable[[o
             due_s = min(end_s, heard_s + stale_s)
         raise _Over if now_s >= end_s else StreamLost(f"no news for {stale_s:g} s")
 
-    seq, left = 0, limits.count
+    shown = asyncio.Event()
+
+    async def let_out() -> None:
+        """What comes in one burst goes out in one write: this has its turn when there is nothing more to show."""
+        while True:
+            await shown.wait()
+            shown.clear()
+            flush()
+
+    left = limits.count
     try:
         async with asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(watch())
+            watching, letting_out = tasks.create_task(watch()), tasks.create_task(let_out())
             async for item in items:
-                seq += 1
-                show(item, seq)
+                records = show(item)
+                shown.set()
                 if isinstance(item, Control):
                     continue
                 heard_s = loop.time()
                 if left is not None:
-                    left -= 1
-                    if not left:
+                    left -= records
+                    if left <= 0:
                         break
             watching.cancel()
-    except BaseExceptionGroup as group:  # whichever of the two raised first ended the stream
+            letting_out.cancel()
+    except BaseExceptionGroup as group:  # whichever of them raised first ended the stream
         if not isinstance(group.exceptions[0], _Over):
             raise group.exceptions[0] from None
-
-
-def _record(item: object, connector: PerpetualDerivativeBase, seq: int, depth: int | None) -> Record:
-    venue, network = connector.name, connector.domain
-    if isinstance(item, OrderBookSnapshot):
-        return book_record(item, venue=venue, network=network, depth=depth, seq=seq)
-    if isinstance(item, BestBidOffer):
-        return bbo_record(item, venue=venue, network=network, seq=seq)
-    if isinstance(item, PublicTrade):
-        return trade_record(item, venue=venue, network=network, seq=seq)
-    if isinstance(item, TradeUpdate):
-        return fill_record(item, venue=venue, network=network, account=connector.account or "", seq=seq)
-    if isinstance(item, InFlightOrder):
-        return order_record(item)
-    if isinstance(item, Control):
-        return control_record(item, venue=venue, network=network, seq=seq)
-    raise TypeError(f"a stream gave {type(item).__name__}")

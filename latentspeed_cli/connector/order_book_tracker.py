@@ -17,6 +17,7 @@ from .streams import Channel, Control, ControlKind, DataSource, SnapshotEnd, Str
 log = logging.getLogger(__name__)
 
 STALE_AFTER_NS = 60 * NS_PER_S
+_BOOKS = (OrderBookSnapshot, OrderBookDiff)
 _BREAKS = frozenset({ControlKind.RECONNECTED, ControlKind.STALE, ControlKind.CLOSED, ControlKind.GAP})
 
 
@@ -57,7 +58,7 @@ class OrderBookTracker:
                     yield passed
 
     def _take(self, item: object) -> Sequence[object]:
-        if isinstance(item, OrderBookSnapshot | OrderBookDiff):
+        if isinstance(item, _BOOKS):
             return self._take_book(item)
         if isinstance(item, SnapshotEnd):
             return (

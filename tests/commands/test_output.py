@@ -262,8 +262,8 @@ def test_a_reader_that_takes_nothing_is_given_up() -> None:
     stdout = os.fdopen(writer, "w")
     screen = Screen(format="ndjson", stdout=stdout)
     records = [order_record(an_order())] * 1_000
-    with screen.output.patient(0.2) as show, pytest.raises(StreamLost, match="took nothing"):
-        deque(map(show, records), maxlen=0)
+    with screen.output.patient(0.2) as lines, pytest.raises(StreamLost, match="took nothing"):
+        deque(map(lines.show, records), maxlen=0)
     os.read(reader, 1 << 20)  # make room for what is still buffered
     stdout.close()
     os.close(reader)
