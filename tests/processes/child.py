@@ -74,6 +74,8 @@ def around_sending(when: str, turns: Turns) -> None:
 def on_disk(what: str, turns: Turns) -> apsw.VFS:
     """The disk; it lives as long as somebody holds it."""
 
+    usual = apsw.vfs_names()[0]
+
     class File(apsw.VFSFile):
         def xWrite(self, data: Any, offset: int) -> None:
             if what != "sync" and turns.is_now():
@@ -87,10 +89,10 @@ def on_disk(what: str, turns: Turns) -> apsw.VFS:
 
     class Disk(apsw.VFS):
         def __init__(self) -> None:
-            super().__init__("failing", "", makedefault=True)
+            super().__init__("failing", usual, makedefault=True)
 
         def xOpen(self, name: Any, flags: Any) -> File:
-            return File("", name, flags)
+            return File(usual, name, flags)
 
     return Disk()
 

@@ -147,9 +147,13 @@ class Trader:
         """Trouble with the next request that changes something."""
         self.control(kind, path=WRITES[self.venue], **more)
 
-    def struck(self, before: int = 1) -> None:
-        """Wait until the venue has met the trouble that was ordered."""
-        until(lambda: len(self.control("pending")) < before)
+    def wait_for_strike(self, ordered: int = 1) -> None:
+        """Wait until the venue has met some of the one trouble that was ordered so many times."""
+        until(lambda: sum(item["count"] for item in self.control("pending")) < ordered)
+
+    def wait_for_stream(self) -> None:
+        """Wait until somebody listens."""
+        until(lambda: self.control("connections") > 0)
 
     def trade(self, side: str, price: str, size: str = "20000") -> None:
         """Somebody else's trade at BTC-USD."""

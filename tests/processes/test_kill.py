@@ -68,7 +68,7 @@ def test_a_request_that_arrives_after_its_sender_died_is_fenced_off_or_found(tra
     trader.trouble("delay_request", seconds=4)
     name = trader.id("late")
     process = trader.start(*RESTING, "--client-id", name, "--timeout", "2s")
-    trader.struck()
+    trader.wait_for_strike()
     process.kill()
     assert finish(process).code == KILLED
     order = settle(trader, name)

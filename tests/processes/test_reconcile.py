@@ -50,7 +50,7 @@ def test_a_running_order_is_its_own_run_to_tell(trader: Trader) -> None:
     name = trader.id("slow")
     trader.trouble("delay_request", seconds=3)
     process = trader.start(*RESTING, "--client-id", name, "--timeout", "20s")
-    trader.struck()
+    trader.wait_for_strike()
     early = trader.call("reconcile", "--timeout", "1s")
     assert early.code == 5, early.err
     assert [item["finding"] for item in early.json["items"]] == ["undecided"]

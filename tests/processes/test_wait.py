@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from .conftest import RESTING, Trader, finish, until
+from .conftest import RESTING, Trader, finish
 
 
 def test_an_open_order_is_open_at_once_and_not_filled_in_time(trader: Trader) -> None:
@@ -37,7 +37,7 @@ def test_a_fill_ends_it_at_once(trader: Trader) -> None:
     """Told by the stream: reading now and then would be up to two seconds late."""
     placed = trader.call("place", "buy", "BTC-USD", "0.01", "mid-0.1%", "--post-only").json
     process = trader.start("wait", placed["client_order_id"], "--for", "filled", "--timeout", "40s")
-    until(lambda: trader.control("connections") > 0)
+    trader.wait_for_stream()
     time.sleep(2.5)  # past the first, quick readings
     trader.trade("sell", placed["price"])
     began = time.monotonic()
