@@ -77,6 +77,27 @@ async def test_orders_that_a_batch_did_not_cancel_are_cancelled_one_by_one(run: 
     assert len(way.broadcasts) == (4 if fault == "no connection" else 5)
 
 
+async def test_a_batch_is_on_disk_before_it_leaves_and_unknown_when_it_is_stopped(run: Runs, way: Way) -> None:
+    async with run() as connector:
+        orders = [(await place(connector, brief(15), name)).order for name in ("a", "b")]
+        way.faults.append("late")  # nothing overtakes it
+        cancelling = asyncio.create_task(connector.cancel_together(orders))
+        await way.held.wait()
+        async with run() as other:
+            states = [found.state for order in orders if (found := await other.find(order.client_order_id))]
+        assert states == [OrderState.PENDING_CANCEL] * 2
+        cancelling.cancel()
+        await asyncio.wait([cancelling])
+        assert [connector.in_flight_orders[order.client_order_id].outcome_unknown for order in orders] == [True] * 2
+
+
+async def test_one_order_is_no_batch(run: Runs, way: Way) -> None:
+    async with run() as connector:
+        orders = [(await place(connector, intent, name)).order for name, intent in (("a", brief()), ("b", limit()))]
+        await connector.cancel_together(orders)
+    assert len(way.broadcasts) == 2
+
+
 async def test_a_batch_that_is_refused_says_so_of_each_cancel(run: Runs, way: Way, venue: Venue) -> None:
     async with run() as connector:
         orders = [(await place(connector, brief(15), name)).order for name in ("a", "b")]

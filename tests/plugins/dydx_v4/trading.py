@@ -37,7 +37,7 @@ class Way:
         self.asked: list[str] = []
         self.broadcasts: list[bytes] = []
         self.last_reply: Reply | None = None
-        self.overtaken = asyncio.Event()
+        self.held, self.overtaken = asyncio.Event(), asyncio.Event()
 
     async def send(self, request: Request) -> Reply:
         self.asked.append(request.url)
@@ -55,6 +55,7 @@ class Way:
         if fault == "hollow" and self.last_reply is not None:  # says what it said the last time, and does nothing
             return self.last_reply
         if fault == "late":  # the next one overtakes it
+            self.held.set()
             self.overtaken.clear()
             await self.overtaken.wait()
         reply = self.venue.send(request)
