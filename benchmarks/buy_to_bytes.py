@@ -165,7 +165,9 @@ async def main(name: str, folder: Path, synchronous: Literal["OFF", "FULL"], cou
         web_utils=hook.latentspeed_web_utils(config=config),
         http=wire,
         streams=no_streams,
-        order_book_source=lambda symbols: hook.latentspeed_order_book_data_source(config=config, symbols=symbols),
+        order_book_source=lambda symbols: hook.latentspeed_order_book_data_source(
+            config=config, symbols=symbols, candle_interval="1m"
+        ),
         user_stream_source=lambda symbols: hook.latentspeed_user_stream_data_source(config=config, symbols=symbols),
         journal=journal,
         clock=clock,

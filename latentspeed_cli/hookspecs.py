@@ -67,8 +67,8 @@ class ConnectorHooks(Protocol):
         """The signer. Asked for only by commands that sign. Raises CredentialError."""
 
     @hookspec(firstresult=True)
-    def latentspeed_order_book_data_source(self, config: Any, symbols: SymbolMap) -> DataSource:
-        """Public streams."""
+    def latentspeed_order_book_data_source(self, config: Any, symbols: SymbolMap, candle_interval: str) -> DataSource:
+        """Public streams. candle_interval: of the candles channel. Raises OrderRefused for one that the venue lacks."""
 
     @hookspec(firstresult=True)
     def latentspeed_user_stream_data_source(self, config: Any, symbols: SymbolMap) -> DataSource:

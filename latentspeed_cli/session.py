@@ -16,6 +16,7 @@ from .connector.perpetual import PerpetualDerivativeBase
 from .connector.streams import StreamTransport
 from .connector.throttle import Throttle
 from .core.events import Event
+from .core.market_data import DEFAULT_INTERVAL
 from .core.types import Network
 from .entropy import Entropy, SystemEntropy
 from .errors import ConfigError, CredentialError, PluginError, UsageError
@@ -45,6 +46,7 @@ async def open_connector(
     *,
     sign: bool,
     public: bool = False,
+    candle_interval: str = DEFAULT_INTERVAL,
     notify: Callable[[str], None] = lambda text: None,
     clock: Clock | None = None,
     entropy: Entropy | None = None,
@@ -52,8 +54,9 @@ async def open_connector(
     """A running connector for `settings`; everything is closed at the end.
 
     sign: a key is needed, and it is an error not to have one. public: no account is needed either, so nothing looks
-    for one. notify: told what a person should know, such as that a sandbox was started. clock, entropy: the machine's
-    own unless somebody needs every request to be the same again, as tests with recorded replies do.
+    for one. candle_interval: of streamed candles. notify: told what a person should know, such as that a sandbox was
+    started. clock, entropy: the machine's own unless somebody needs every request to be the same again, as tests with
+    recorded replies do.
     """
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     notice = plugins.check_allowed(plugins.find(settings.venue), settings.network)
@@ -99,7 +102,7 @@ async def open_connector(
             http=Throttle(Routes(http, calls), web_utils.rate),
             streams=streams,
             order_book_source=lambda symbols: hook.latentspeed_order_book_data_source(
-                config=venue_config, symbols=symbols
+                config=venue_config, symbols=symbols, candle_interval=candle_interval
             ),
             user_stream_source=lambda symbols: hook.latentspeed_user_stream_data_source(
                 config=venue_config, symbols=symbols

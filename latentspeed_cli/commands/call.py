@@ -70,10 +70,10 @@ class Call(Given):
             stderr=sys.stderr,
         )
 
-    def show_as(self, record_type: type[Record], *, streaming: bool = False) -> Output:
+    def show_as(self, *record_types: type[Record], streaming: bool = False) -> Output:
         """The output, checked to be able to show such records. Call it before anything is sent."""
         self.streaming = streaming
-        self.output.check(record_type)
+        self.output.check(*record_types)
         return self.output
 
     def error_output(self) -> Output:

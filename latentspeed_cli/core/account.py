@@ -8,13 +8,19 @@ import msgspec
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
+    """ts_ns: as of when; None where that is known of the whole account, or not at all."""
+
     currency: str
     total: Decimal
     available: Decimal
+    ts_ns: int | None = None
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """An open position. amount is signed base units, negative is short. margin: "cross" or "isolated"."""
+    """A position. amount is signed base units, negative is short; 0 where a stream tells that it is closed.
+
+    margin: "cross" or "isolated". ts_ns: as of when; None where that is known of the whole account, or not at all.
+    """
 
     trading_pair: str
     amount: Decimal
@@ -25,6 +31,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     leverage: Decimal
     margin: str
     margin_used: Decimal
+    ts_ns: int | None = None
 
 
 class AccountState(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +63,16 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
     used: int
     most: int
     of: str
+
+
+class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+    """Something came to the account (positive) or left it. kind: the venue's word for it. counterparty: an address."""
+
+    ts_ns: int
+    kind: str
+    currency: str
+    amount: Decimal
+    counterparty: str | None
 
 
 class Liquidation(msgspec.Struct, frozen=True, kw_only=True):

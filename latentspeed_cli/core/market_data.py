@@ -1,4 +1,7 @@
-"""Public market data as values. Prices are quote per base, amounts base units, times Unix nanoseconds of the venue."""
+"""Public market data as values. Prices are quote per base, amounts base units, times Unix nanoseconds of the venue.
+
+received_ns: when it came here, by the clock of this machine; of what streams tell.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,7 @@ class OrderBookSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     bids: tuple[PriceLevel, ...]
     asks: tuple[PriceLevel, ...]
     sequence: int | None = None
+    received_ns: int | None = None
 
 
 class OrderBookDiff(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +55,7 @@ class BestBidOffer(msgspec.Struct, frozen=True, kw_only=True):
     ts_ns: int
     bid: PriceLevel | None
     ask: PriceLevel | None
+    received_ns: int | None = None
 
 
 class MidPrice(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +75,7 @@ class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
     side: TradeType
     price: Decimal
     amount: Decimal
+    received_ns: int | None = None
 
 
 class MarketContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +118,10 @@ INTERVALS_S = {
 }
 
 
+# Of streamed candles.
+DEFAULT_INTERVAL = "1m"
+
+
 class Candle(msgspec.Struct, frozen=True, kw_only=True):
     trading_pair: str
     interval: str
@@ -123,3 +133,4 @@ class Candle(msgspec.Struct, frozen=True, kw_only=True):
     close: Decimal
     volume: Decimal
     trades: int
+    received_ns: int | None = None

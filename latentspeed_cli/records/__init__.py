@@ -14,10 +14,12 @@ from .account import (
     LiquidationRecord,
     PositionList,
     PositionRecord,
+    TransferRecord,
     balance_record,
     funding_payment_record,
     liquidation_record,
     position_record,
+    transfer_record,
 )
 from .base import Number, Record, Side, iso, number
 from .connectors import ConnectorCheckList, ConnectorCheckRecord, ConnectorInfoRecord, ConnectorList, ConnectorRecord
@@ -49,6 +51,7 @@ from .reference import (
     candle_record,
     funding_rate_record,
     market_record,
+    mid_record,
     ticker_record,
 )
 from .sandbox import DemoList, DemoRecord, DemoStep, SandboxAccount, SandboxRecord, SandboxVenue
@@ -112,6 +115,7 @@ __all__ = [
     "TickerRecord",
     "TradeList",
     "TradeRecord",
+    "TransferRecord",
     "Verdict",
     "VerifiedRecord",
     "balance_record",
@@ -129,9 +133,11 @@ __all__ = [
     "json_schema",
     "liquidation_record",
     "market_record",
+    "mid_record",
     "number",
     "order_record",
     "position_record",
     "ticker_record",
     "trade_record",
+    "transfer_record",
 ]

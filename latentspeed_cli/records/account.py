@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from .. import clock
-from ..core.account import Balance, FundingPayment, Liquidation, Position
+from ..core.account import Balance, FundingPayment, Liquidation, Position, Transfer
 from ..core.decimals import plain
 from .base import Number, Record, iso, number
 
@@ -137,6 +137,25 @@ class LiquidationRecord(Record, frozen=True, kw_only=True, tag="liquidation"):
     seq: int | None = None
 
 
+class TransferRecord(Record, frozen=True, kw_only=True, tag="transfer"):
+    """Something came to the account (positive) or left it. kind: the venue's word for it. counterparty: an address."""
+
+    columns: ClassVar[tuple[str, ...]] = ("ts_iso", "kind", "currency", "amount", "counterparty")
+
+    venue: str
+    network: str
+    account: str
+    kind: str
+    currency: str
+    amount: Number
+    counterparty: str | None
+    ts_ns: int
+    ts_iso: str
+    received_ts_ns: int | None = None
+    received_ts_iso: str | None = None
+    seq: int | None = None
+
+
 def position_record(
     position: Position,
     *,
@@ -231,6 +250,31 @@ def liquidation_record(
         account_value=plain(liquidation.account_value),
         ts_ns=liquidation.ts_ns,
         ts_iso=clock.iso(liquidation.ts_ns),
+        received_ts_ns=received_ns,
+        received_ts_iso=iso(received_ns),
+        seq=seq,
+    )
+
+
+def transfer_record(
+    transfer: Transfer,
+    *,
+    venue: str,
+    network: str,
+    account: str,
+    received_ns: int | None = None,
+    seq: int | None = None,
+) -> TransferRecord:
+    return TransferRecord(
+        venue=venue,
+        network=network,
+        account=account,
+        kind=transfer.kind,
+        currency=transfer.currency,
+        amount=plain(transfer.amount),
+        counterparty=transfer.counterparty,
+        ts_ns=transfer.ts_ns,
+        ts_iso=clock.iso(transfer.ts_ns),
         received_ts_ns=received_ns,
         received_ts_iso=iso(received_ns),
         seq=seq,

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from .. import clock
 from ..core.decimals import plain
-from ..core.market_data import Candle, FundingRate, MarketContext
+from ..core.market_data import Candle, FundingRate, MarketContext, MidPrice
 from ..core.symbols import Market
 from ..core.trading_rule import TradingRule
 from .base import Number, Record, iso, number
@@ -200,6 +200,26 @@ def ticker_record(
         ts_iso=clock.iso(context.ts_ns),
         received_ts_ns=received_ns,
         received_ts_iso=iso(received_ns),
+        seq=seq,
+    )
+
+
+def mid_record(mid: MidPrice, *, venue: str, network: str, seq: int | None = None) -> TickerRecord:
+    """Where a venue streams nothing but the middle prices of all markets together. Its time is when it came here."""
+    return TickerRecord(
+        venue=venue,
+        network=network,
+        trading_pair=mid.trading_pair,
+        mark_price=None,
+        index_price=None,
+        mid_price=plain(mid.price),
+        funding_rate=None,
+        open_interest=None,
+        day_volume=None,
+        ts_ns=mid.ts_ns,
+        ts_iso=clock.iso(mid.ts_ns),
+        received_ts_ns=mid.ts_ns,
+        received_ts_iso=clock.iso(mid.ts_ns),
         seq=seq,
     )
 

@@ -15,6 +15,7 @@ from .account import (
     LiquidationRecord,
     PositionList,
     PositionRecord,
+    TransferRecord,
 )
 from .base import Record
 from .connectors import ConnectorCheckList, ConnectorCheckRecord, ConnectorInfoRecord, ConnectorList, ConnectorRecord
@@ -63,6 +64,7 @@ SCHEMAS: dict[str, type[Record]] = {
     "balances": BalanceList,
     "leverage": LeverageRecord,
     "liquidation": LiquidationRecord,
+    "transfer": TransferRecord,
     "control": ControlRecord,
     "status": StatusRecord,
     "finding": FindingRecord,

@@ -17,6 +17,7 @@ from ...connector.streams import StreamTransport
 from ...connector.throttle import Throttle
 from ...core.events import Event
 from ...core.guards import Guards
+from ...core.market_data import DEFAULT_INTERVAL
 from ...entropy import SeededEntropy
 from ...journal import Journal
 from ...transport.ws import WsTransport
@@ -155,7 +156,7 @@ class Process:
                 http=Throttle(SimulatedHttp(world.network, self), web_utils.rate),
                 streams=streams,
                 order_book_source=lambda symbols: hook.latentspeed_order_book_data_source(
-                    config=config, symbols=symbols
+                    config=config, symbols=symbols, candle_interval=DEFAULT_INTERVAL
                 ),
                 user_stream_source=lambda symbols: hook.latentspeed_user_stream_data_source(
                     config=config, symbols=symbols

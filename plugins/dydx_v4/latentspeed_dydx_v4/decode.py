@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from latentspeed_cli.core.account import AccountState, Balance, FundingPayment, Position
+from latentspeed_cli.core.account import AccountState, Balance, FundingPayment, Position, Transfer
 from latentspeed_cli.core.decimals import EXACT, ZERO
 from latentspeed_cli.core.market_data import Candle, FundingRate, MarketContext, PriceLevel, PublicTrade
 from latentspeed_cli.core.symbols import SymbolMap
@@ -77,7 +77,7 @@ def levels(rows: Iterable[LevelRow]) -> tuple[PriceLevel, ...]:
     )
 
 
-def public_trade(row: Trade, trading_pair: str) -> PublicTrade:
+def public_trade(row: Trade, trading_pair: str, received_ns: int | None = None) -> PublicTrade:
     return PublicTrade(
         trading_pair=trading_pair,
         trade_id=row.id,
@@ -85,10 +85,11 @@ def public_trade(row: Trade, trading_pair: str) -> PublicTrade:
         side=side_of(row.side),
         price=number(row.price),
         amount=number(row.size),
+        received_ns=received_ns,
     )
 
 
-def candle(row: CandleRow, symbols: SymbolMap) -> Candle:
+def candle(row: CandleRow, symbols: SymbolMap, received_ns: int | None = None) -> Candle:
     known = _INTERVALS.get(row.resolution)
     if known is None:
         raise ProtocolError(f"candles of an unknown resolution: {row.resolution!r}", payload=row.resolution)
@@ -105,6 +106,7 @@ def candle(row: CandleRow, symbols: SymbolMap) -> Candle:
         close=number(row.close),
         volume=number(row.base_token_volume),
         trades=row.trades,
+        received_ns=received_ns,
     )
 
 
@@ -135,6 +137,20 @@ def funding_rate(row: payloads.FundingRate, symbols: SymbolMap) -> FundingRate:
 
 
 # Accounts
+
+
+def transfer(row: payloads.Transfer) -> Transfer:
+    """Seen from the subaccount whose news it is in: what arrives is positive."""
+    leaves = row.type in ("TRANSFER_OUT", "WITHDRAWAL")
+    other = row.recipient if leaves else row.sender
+    amount = number(row.size)
+    return Transfer(
+        ts_ns=time_ns(row.created_at),
+        kind=row.type.lower(),
+        currency=row.symbol,
+        amount=-amount if leaves else amount,
+        counterparty=other.address if other.subaccount_number is None else f"{other.address}/{other.subaccount_number}",
+    )
 
 
 def funding_payment(row: FundingPaymentRow, symbols: SymbolMap) -> FundingPayment:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from latentspeed_cli.connector.streams import Channel, SnapshotEnd, Subscription
-from latentspeed_cli.core.market_data import BestBidOffer, Candle, MarketContext, OrderBookSnapshot, PriceLevel
+from latentspeed_cli.core.market_data import BestBidOffer, MarketContext, OrderBookSnapshot, PriceLevel
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.errors import OrderRefused, ProtocolError
 
@@ -115,11 +115,11 @@ class DydxV4OrderBookDataSource(FrameSource):
             case "v4_orderbook":
                 yield from self._take_book(name, [contents], message_id, received_ns, fresh=True)
             case "v4_trades":
-                yield from self._trade_snapshot(name, shape(contents, Trades))
+                yield from self._trade_snapshot(name, shape(contents, Trades), received_ns)
             case "v4_candles":
                 found: Candles = shape(contents, Candles)
                 if found.candles:  # newest first: the one that is forming
-                    yield decode.candle(found.candles[0], self._symbols)
+                    yield decode.candle(found.candles[0], self._symbols, received_ns)
             case "v4_markets":
                 yield from self._take_markets([contents], received_ns)
             case _:
@@ -134,16 +134,13 @@ class DydxV4OrderBookDataSource(FrameSource):
             case "v4_trades":
                 for change in changes:
                     said: Trades = shape(change, Trades)
-                    yield from self._tell_trades(name, said.trades)
+                    yield from self._tell_trades(name, said.trades, received_ns)
             case "v4_candles":
-                yield from each(changes, self._candle)
+                yield from each(changes, lambda raw: decode.candle(shape(raw, CandleRow), self._symbols, received_ns))
             case "v4_markets":
                 yield from self._take_markets(changes, received_ns)
             case _:
                 yield from super().news(channel, name, changes, message_id, received_ns)
-
-    def _candle(self, change: msgspec.Raw) -> Candle:
-        return decode.candle(shape(change, CandleRow), self._symbols)
 
     # Books
 
@@ -168,18 +165,18 @@ class DydxV4OrderBookDataSource(FrameSource):
 
     # Trades
 
-    def _trade_snapshot(self, name: str | None, said: Trades) -> Iterator[object]:
+    def _trade_snapshot(self, name: str | None, said: Trades, received_ns: int) -> Iterator[object]:
         latest = self._latest_trade.get(name or "")
         rows = said.trades if latest is not None else said.trades[:REPLAYED_TRADES]
-        yield from self._tell_trades(name, rows[::-1], after=latest)
+        yield from self._tell_trades(name, rows[::-1], received_ns, after=latest)
         yield SnapshotEnd(Channel.TRADES, self._pair(name))
 
     def _tell_trades(
-        self, name: str | None, raws: Sequence[msgspec.Raw], *, after: str | None = None
+        self, name: str | None, raws: Sequence[msgspec.Raw], received_ns: int, *, after: str | None = None
     ) -> Iterator[object]:
         """Trade ids begin with the block height, all of one length: they grow with time."""
         pair, latest = self._pair(name), self._latest_trade.get(name or "", "")
-        trades = each(raws, lambda raw: decode.public_trade(shape(raw, Trade), pair))
+        trades = each(raws, lambda raw: decode.public_trade(shape(raw, Trade), pair, received_ns))
         for trade in trades:
             if after is None or trade.trade_id > after:
                 latest = max(latest, trade.trade_id)
@@ -256,13 +253,20 @@ class _Book:
         bids, asks = self.raw.view(VIEW_LEVELS)
         if Channel.BOOK in self.channels:
             yield OrderBookSnapshot(
-                trading_pair=self.trading_pair, ts_ns=received_ns, bids=bids, asks=asks, sequence=message_id
+                trading_pair=self.trading_pair,
+                ts_ns=received_ns,
+                bids=bids,
+                asks=asks,
+                sequence=message_id,
+                received_ns=received_ns,
             )
         if Channel.BBO in self.channels:
             top = bids[0] if bids else None, asks[0] if asks else None
             if top != self._top or received_ns - self._top_ns >= SAME_TOP_NS:
                 self._top, self._top_ns = top, received_ns
-                yield BestBidOffer(trading_pair=self.trading_pair, ts_ns=received_ns, bid=top[0], ask=top[1])
+                yield BestBidOffer(
+                    trading_pair=self.trading_pair, ts_ns=received_ns, bid=top[0], ask=top[1], received_ns=received_ns
+                )
 
     def needs_snapshot(self, received_ns: int) -> bool:
         if self.raw is None:

@@ -62,10 +62,12 @@ def latentspeed_auth(config: DydxV4Config) -> DydxV4Auth:
 
 
 @hookimpl
-def latentspeed_order_book_data_source(config: DydxV4Config, symbols: SymbolMap) -> DydxV4OrderBookDataSource:
+def latentspeed_order_book_data_source(
+    config: DydxV4Config, symbols: SymbolMap, candle_interval: str
+) -> DydxV4OrderBookDataSource:
     from .order_book_data_source import DydxV4OrderBookDataSource
 
-    return DydxV4OrderBookDataSource(config, symbols)
+    return DydxV4OrderBookDataSource(config, symbols, candle_interval=candle_interval)
 
 
 @hookimpl

@@ -23,7 +23,7 @@ from .web_utils import DydxV4WebUtils
 from .wire import count, each, optional, shape
 
 SUBACCOUNTS = "v4_subaccounts"
-_CHANNELS = (Channel.ORDERS, Channel.FILLS, Channel.POSITIONS, Channel.BALANCES)
+_CHANNELS = (Channel.ORDERS, Channel.FILLS, Channel.POSITIONS, Channel.BALANCES, Channel.EVENTS)
 MAX_ENDING = 10_000
 MAX_DOUBTFUL = 1_000
 # A block's own news may come a moment after its height.
@@ -128,6 +128,8 @@ class DydxV4UserStreamDataSource(FrameSource):
             kinds.append(each(said.perpetual_positions, self._position))
         if Channel.BALANCES in self._wanted:
             kinds.append(each(said.asset_positions, self._balance))
+        if Channel.EVENTS in self._wanted and said.transfers is not None:
+            kinds.append(iter((decode.transfer(said.transfers),)))
         for items in kinds:
             try:
                 yield from items

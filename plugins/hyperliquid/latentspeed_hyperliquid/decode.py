@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from latentspeed_cli.connector.venue import FenceVerdict
-from latentspeed_cli.core.account import AccountState, Balance, FundingPayment, Position
+from latentspeed_cli.core.account import AccountState, Balance, FundingPayment, Position, Transfer
 from latentspeed_cli.core.decimals import parse
 from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.market_data import (
@@ -44,6 +44,7 @@ from .payloads import (
     Fill,
     FundingDelta,
     ItemStatus,
+    LedgerRow,
     Level,
     OrderRecord,
     OrderRow,
@@ -351,21 +352,28 @@ def _levels(rows: Sequence[Level]) -> tuple[PriceLevel, ...]:
         raise ProtocolError(f"a level of the venue makes no sense: {error}") from None
 
 
-def book(data: Book, symbols: SymbolMap) -> OrderBookSnapshot:
+def book(data: Book, symbols: SymbolMap, received_ns: int | None = None) -> OrderBookSnapshot:
     return OrderBookSnapshot(
         trading_pair=pair_of(data.coin, symbols),
         ts_ns=data.time * NS_PER_MS,
         bids=_levels(data.levels[0]),
         asks=_levels(data.levels[1]),
+        received_ns=received_ns,
     )
 
 
-def best_bid_offer(data: BboData, symbols: SymbolMap) -> BestBidOffer:
+def best_bid_offer(data: BboData, symbols: SymbolMap, received_ns: int | None = None) -> BestBidOffer:
     bid, ask = ((None if level is None else _levels((level,))[0]) for level in data.bbo)
-    return BestBidOffer(trading_pair=pair_of(data.coin, symbols), ts_ns=data.time * NS_PER_MS, bid=bid, ask=ask)
+    return BestBidOffer(
+        trading_pair=pair_of(data.coin, symbols),
+        ts_ns=data.time * NS_PER_MS,
+        bid=bid,
+        ask=ask,
+        received_ns=received_ns,
+    )
 
 
-def public_trade(row: Trade, symbols: SymbolMap) -> PublicTrade:
+def public_trade(row: Trade, symbols: SymbolMap, received_ns: int | None = None) -> PublicTrade:
     return PublicTrade(
         trading_pair=pair_of(row.coin, symbols),
         trade_id=str(row.tid),
@@ -373,10 +381,11 @@ def public_trade(row: Trade, symbols: SymbolMap) -> PublicTrade:
         side=side_of(row.side),
         price=number(row.px),
         amount=number(row.sz),
+        received_ns=received_ns,
     )
 
 
-def candle(row: CandleRow, symbols: SymbolMap) -> Candle:
+def candle(row: CandleRow, symbols: SymbolMap, received_ns: int | None = None) -> Candle:
     return Candle(
         trading_pair=pair_of(row.coin, symbols),
         interval=row.interval,
@@ -388,6 +397,7 @@ def candle(row: CandleRow, symbols: SymbolMap) -> Candle:
         close=number(row.close),
         volume=number(row.volume),
         trades=row.trades,
+        received_ns=received_ns,
     )
 
 
@@ -417,14 +427,38 @@ def context(trading_pair: str, row: AssetContext, ts_ns: int) -> MarketContext:
 def account_state(
     account: str, state: ClearinghouseState, spot: SpotState, symbols: SymbolMap, received_ns: int
 ) -> AccountState:
-    """Perps and spot of one account. Spot balances carry the venue's own name for that side, "spot:"."""
+    """Perps and spot of one account."""
     summary = state.margin_summary
-    balances = [Balance(currency=COLLATERAL, total=number(summary.account_value), available=number(state.withdrawable))]
-    for balance in spot.balances:
-        total = number(balance.total)
-        balances.append(Balance(currency=f"spot:{balance.coin}", total=total, available=total - number(balance.hold)))
-    positions = tuple(
-        Position(
+    ts_ns = state.time * NS_PER_MS or received_ns
+    return AccountState(
+        account=account,
+        ts_ns=ts_ns,
+        account_value=number(summary.account_value),
+        total_notional=number(summary.total_ntl_pos),
+        margin_used=number(summary.total_margin_used),
+        withdrawable=number(state.withdrawable),
+        balances=(collateral(state), *spot_balances(spot)),
+        positions=tuple(positions(state, symbols)),
+    )
+
+
+def collateral(state: ClearinghouseState) -> Balance:
+    """What backs the perps of an account."""
+    total = number(state.margin_summary.account_value)
+    return Balance(currency=COLLATERAL, total=total, available=number(state.withdrawable))
+
+
+def spot_balances(state: SpotState) -> Iterator[Balance]:
+    """They carry the venue's own name for that side, "spot:"."""
+    for row in state.balances:
+        total = number(row.total)
+        yield Balance(currency=f"spot:{row.coin}", total=total, available=total - number(row.hold))
+
+
+def positions(state: ClearinghouseState, symbols: SymbolMap) -> Iterator[Position]:
+    for entry in state.asset_positions:
+        row = entry.position
+        yield Position(
             trading_pair=pair_of(row.coin, symbols),
             amount=number(row.szi),
             entry_price=_optional(row.entry_px),
@@ -435,18 +469,33 @@ def account_state(
             margin=row.leverage.type,
             margin_used=number(row.margin_used),
         )
-        for row in (entry.position for entry in state.asset_positions)
-    )
-    return AccountState(
-        account=account,
-        ts_ns=state.time * NS_PER_MS or received_ns,
-        account_value=number(summary.account_value),
-        total_notional=number(summary.total_ntl_pos),
-        margin_used=number(summary.total_margin_used),
-        withdrawable=number(state.withdrawable),
-        balances=tuple(balances),
-        positions=positions,
-    )
+
+
+# How the ledger says what left the account; everything else came to it, or names who it went to.
+_LEAVING = frozenset({"withdraw", "vaultDeposit", "vaultCreate"})
+
+
+def transfers(rows: Iterable[LedgerRow], account: str) -> Iterator[Transfer]:
+    """The ledger's rows that name a sum: in `token` and `amount`, or in USDC. What arrives is positive."""
+    for row in rows:
+        said = row.delta
+        kind, amount = str(said.get("type", "")), said.get("usdc", said.get("amount"))
+        if not isinstance(amount, str):
+            continue  # it moves no money that it would name, as a liquidation
+        other = said.get("destination")
+        leaves = (
+            kind in _LEAVING or said.get("toPerp") is False or (isinstance(other, str) and other.lower() != account)
+        )
+        if not leaves:
+            other = said.get("user")
+        value = number(amount)
+        yield Transfer(
+            ts_ns=row.time * NS_PER_MS,
+            kind=kind,
+            currency=str(said.get("token", COLLATERAL)),
+            amount=-value if leaves else value,
+            counterparty=other if isinstance(other, str) else None,
+        )
 
 
 def funding_payment(delta: FundingDelta, time_ms: int, symbols: SymbolMap) -> FundingPayment:

@@ -77,14 +77,16 @@ class HyperliquidOrderBookDataSource(FrameSource):
         symbols = self._symbols
         match channel:
             case "l2Book":
-                yield decode.book(decode.shape(data, Book), symbols)
+                yield decode.book(decode.shape(data, Book), symbols, received_ns)
             case "bbo":
-                yield decode.best_bid_offer(decode.shape(data, BboData), symbols)
+                yield decode.best_bid_offer(decode.shape(data, BboData), symbols, received_ns)
             case "trades":
                 rows = decode.shape(data, list[msgspec.Raw])
-                yield from decode.each(rows, lambda row: decode.public_trade(decode.shape(row, Trade), symbols))
+                yield from decode.each(
+                    rows, lambda row: decode.public_trade(decode.shape(row, Trade), symbols, received_ns)
+                )
             case "candle":
-                yield decode.candle(decode.shape(data, CandleRow), symbols)
+                yield decode.candle(decode.shape(data, CandleRow), symbols, received_ns)
             case "activeAssetCtx":
                 said: ContextData = decode.shape(data, ContextData)
                 yield decode.context(decode.pair_of(said.coin, symbols), said.ctx, received_ns)

@@ -435,6 +435,20 @@ class UserFillsData(Payload, frozen=True, kw_only=True):
     is_snapshot: bool = False
 
 
+class LedgerData(Payload, frozen=True, kw_only=True):
+    user: str
+    non_funding_ledger_updates: tuple[LedgerRow, ...]
+    is_snapshot: bool = False
+
+
+class ClearinghouseData(Payload, frozen=True, kw_only=True):
+    clearinghouse_state: ClearinghouseState
+
+
+class SpotData(Payload, frozen=True, kw_only=True):
+    spot_state: SpotState
+
+
 class FundingEvent(FundingDelta, frozen=True, kw_only=True):
     time: int
 

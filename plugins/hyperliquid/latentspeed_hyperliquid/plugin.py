@@ -64,10 +64,12 @@ def latentspeed_auth(config: HyperliquidConfig) -> HyperliquidAuth:
 
 
 @hookimpl
-def latentspeed_order_book_data_source(config: HyperliquidConfig, symbols: SymbolMap) -> HyperliquidOrderBookDataSource:
+def latentspeed_order_book_data_source(
+    config: HyperliquidConfig, symbols: SymbolMap, candle_interval: str
+) -> HyperliquidOrderBookDataSource:
     from .order_book_data_source import HyperliquidOrderBookDataSource
 
-    return HyperliquidOrderBookDataSource(config, symbols)
+    return HyperliquidOrderBookDataSource(config, symbols, candle_interval=candle_interval)
 
 
 @hookimpl

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import msgspec
 
 from latentspeed_cli.connector.streams import Channel, Heartbeat, SnapshotEnd, Subscription
-from latentspeed_cli.core.account import Liquidation
+from latentspeed_cli.core.account import Balance, Liquidation, Position
+from latentspeed_cli.core.decimals import ZERO
 from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report, TradeUpdate
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
 
 from . import decode
 from .config import HyperliquidConfig, parse_address
-from .payloads import Fill, LiquidationEvent, NonUserCancel, OrderRecord, UserEventData, UserFillsData
+from .payloads import (
+    ClearinghouseData,
+    ClearinghouseState,
+    Fill,
+    LedgerData,
+    LiquidationEvent,
+    NonUserCancel,
+    OrderRecord,
+    SpotData,
+    UserEventData,
+    UserFillsData,
+)
 from .streams import FrameSource, subscription
 from .web_utils import HyperliquidWebUtils
 
-_KINDS = {Channel.ORDERS: "orderUpdates", Channel.FILLS: "userFills", Channel.EVENTS: "userEvents"}
+_KINDS = {
+    Channel.ORDERS: ("orderUpdates",),
+    Channel.FILLS: ("userFills",),
+    Channel.EVENTS: ("userEvents", "userNonFundingLedgerUpdates"),
+    Channel.POSITIONS: ("clearinghouseState",),
+    Channel.BALANCES: ("clearinghouseState", "spotState"),
+}
 
 
 class HyperliquidUserStreamDataSource(FrameSource):
@@ -27,6 +45,7 @@ class HyperliquidUserStreamDataSource(FrameSource):
 
     The first frame of fills after an acknowledgement is a snapshot and is followed by SnapshotEnd; order news and
     events have none. Fills may come twice, through fills and events, and again after a reconnect: their ids are equal.
+    Positions and balances come as the whole account now and then; what did not change is not told again.
     """
 
     def __init__(self, config: HyperliquidConfig, symbols: SymbolMap) -> None:
@@ -38,6 +57,9 @@ class HyperliquidUserStreamDataSource(FrameSource):
         self.url = HyperliquidWebUtils(config).ws_url
         self.account = account
         self._symbols = symbols
+        self._wanted: frozenset[Channel] = frozenset()
+        self._positions: dict[str, Position] = {}
+        self._balances: dict[str, Balance] = {}
 
     def subscriptions(self, channels: Sequence[Channel], trading_pairs: Sequence[str]) -> Sequence[Subscription]:
         """The venue streams the whole account; trading_pairs only have to exist."""
@@ -45,11 +67,12 @@ class HyperliquidUserStreamDataSource(FrameSource):
             self._symbols.find(trading_pair)
         wanted: dict[str, Subscription] = {}
         for channel in channels:
-            kind = _KINDS.get(channel)
-            if kind is None:
+            if channel not in _KINDS:
                 raise OrderRefused(f"{channel.value} is not a private stream of this venue")
-            asked = subscription(channel, None, kind, user=self.account)
-            wanted.setdefault(asked.key, asked)
+            for kind in _KINDS[channel]:
+                asked = subscription(channel, None, kind, user=self.account)
+                wanted.setdefault(asked.key, asked)
+        self._wanted = frozenset(channels)
         return tuple(wanted.values())
 
     def items(self, channel: str, data: msgspec.Raw, received_ns: int) -> Iterator[object]:
@@ -65,8 +88,36 @@ class HyperliquidUserStreamDataSource(FrameSource):
                     yield SnapshotEnd(Channel.FILLS)
             case "user":  # userEvents answers on a channel of another name
                 yield from self._events(decode.shape(data, UserEventData), received_ns)
+            case "userNonFundingLedgerUpdates":
+                ledger: LedgerData = decode.shape(data, LedgerData)
+                if not ledger.is_snapshot:
+                    yield from decode.transfers(ledger.non_funding_ledger_updates, self.account)
+            case "clearinghouseState":
+                yield from self._account(decode.shape(data, ClearinghouseData).clearinghouse_state, received_ns)
+            case "spotState":
+                spot: SpotData = decode.shape(data, SpotData)
+                yield from self._changed_balances(decode.spot_balances(spot.spot_state), received_ns)
             case _:
                 raise ProtocolError(f"a frame of the unknown channel {channel!r}", payload=bytes(data))
+
+    def _account(self, state: ClearinghouseState, received_ns: int) -> Iterator[object]:
+        """What changed since the last look. A position that is gone is told once more, with nothing in it."""
+        ts_ns = state.time * decode.NS_PER_MS or received_ns
+        if Channel.POSITIONS in self._wanted:
+            found = {one.trading_pair: one for one in decode.positions(state, self._symbols)}
+            gone = [one for pair, one in self._positions.items() if pair not in found]
+            changed = [one for pair, one in found.items() if self._positions.get(pair) != one]
+            self._positions = found
+            for one in (*map(_closed, gone), *changed):
+                yield msgspec.structs.replace(one, ts_ns=ts_ns)
+        if Channel.BALANCES in self._wanted:
+            yield from self._changed_balances([decode.collateral(state)], ts_ns)
+
+    def _changed_balances(self, balances: Iterable[Balance], ts_ns: int) -> Iterator[Balance]:
+        for one in balances:
+            if self._balances.get(one.currency) != one:
+                self._balances[one.currency] = one
+                yield msgspec.structs.replace(one, ts_ns=ts_ns)
 
     def _order(self, row: msgspec.Raw) -> OrderUpdate:
         return decode.order_update(decode.shape(row, OrderRecord), self._symbols)
@@ -115,6 +166,19 @@ class HyperliquidUserStreamDataSource(FrameSource):
             venue_code=reason,
             evidence=Evidence(kind="venue_status", ts_ns=received_ns, detail=reason),
         )
+
+
+def _closed(position: Position) -> Position:
+    """The same market with no position in it."""
+    return msgspec.structs.replace(
+        position,
+        amount=ZERO,
+        entry_price=None,
+        position_value=ZERO,
+        unrealized_pnl=ZERO,
+        liquidation_price=None,
+        margin_used=ZERO,
+    )
 
 
 def account_of(config: HyperliquidConfig) -> str | None:

@@ -61,7 +61,8 @@ def test_hooks_build_the_parts(hooks: Any, symbols: SymbolMap) -> None:
     config = HyperliquidConfig(network="testnet", key=Key(K1))
     assert hooks.latentspeed_web_utils(config=config).exchange_url.endswith("/exchange")
     assert hooks.latentspeed_auth(config=config).account == K1_ADDRESS
-    assert hooks.latentspeed_order_book_data_source(config=config, symbols=symbols).url.startswith("wss://")
+    books = hooks.latentspeed_order_book_data_source(config=config, symbols=symbols, candle_interval="1m")
+    assert books.url.startswith("wss://")
     assert hooks.latentspeed_user_stream_data_source(config=config, symbols=symbols).account == K1_ADDRESS
     parts = connector_for(config, symbols).parts
     assert isinstance(hooks.latentspeed_connector(config=config, parts=parts), PerpetualDerivativeBase)

@@ -1,0 +1,137 @@
+"""Every channel of `stream` on both venues: what it tells, that it fits its schema, and the words of its command."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import threading
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import jsonschema
+import pytest
+
+from latentspeed_cli.commands.call import Call
+from latentspeed_cli.core.in_flight_order import OrderIntent
+from latentspeed_cli.core.types import OrderType, TimeInForce, TradeType
+from latentspeed_cli.records import json_schema
+from latentspeed_cli.session import open_connector
+
+from .conftest import Ended, Exchange, Terminal
+
+VENUES = ("hyperliquid", "dydx_v4")
+
+
+@pytest.fixture(params=VENUES)
+def here(request: pytest.FixtureRequest, terminal: Terminal, exchange: Exchange) -> Iterator[Terminal]:
+    """A terminal at one of the venues."""
+    terminal.go_to(exchange.of(request.param))
+    yield terminal
+    assert terminal.run(["cancel", "--all", "--external"]).code == 0
+
+
+def told(ended: Ended) -> list[dict[str, Any]]:
+    """The records of a stream but for its controls; all of them held to their schemas, and numbered."""
+    assert ended.code == 0, ended.err
+    records = [json.loads(line) for line in ended.out.splitlines()]
+    for record in records:
+        jsonschema.validate(record, json_schema(record["schema"]))
+    assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
+    return [record for record in records if record["schema"] != "control"]
+
+
+@pytest.mark.parametrize(
+    ("words", "schemas"),
+    [
+        (["book", "BTC-USD", "ETH-USD"], {"book"}),
+        (["bbo", "BTC-USD"], {"bbo"}),
+        (["trades", "BTC-USD"], {"trade"}),
+        (["candles", "BTC-USD", "--interval", "5m"], {"candle"}),
+        (["ticker", "ETH-USD"], {"ticker"}),
+        (["ticker"], {"ticker"}),
+        (["funding", "ETH-USD"], {"funding-rate"}),
+        (["ticker,funding", "ETH-USD", "BTC-USD"], {"ticker", "funding-rate"}),
+        (["bbo,candles", "BTC-USD", "ETH-USD"], {"bbo", "candle"}),
+        (["bbo,trades", "BTC-USD", "ETH-USD"], {"bbo", "trade"}),
+    ],
+)
+def test_channels_of_markets(here: Terminal, words: list[str], schemas: set[str]) -> None:
+    count = {"funding": "1", "ticker,funding": "4"}.get(words[0], "12" if "," in words[0] else "2")
+    before_ns = time.time_ns()
+    records = told(here.run(["stream", *words, "--count", count, "--duration", "10s"]))
+    assert len(records) >= int(count)
+    assert {record["schema"] for record in records} <= schemas
+    if "trade" not in schemas:
+        assert {record["schema"] for record in records} == schemas
+    assert all(before_ns <= record["received_ts_ns"] <= time.time_ns() for record in records)
+    pairs = {word for word in words if word.endswith("-USD")}
+    assert not pairs or {record["trading_pair"] for record in records} <= pairs
+    if "candle" in schemas:
+        lengths = {row["close_ts_ns"] - row["ts_ns"] for row in records if row["schema"] == "candle"}
+        assert {round(length / 60e9) for length in lengths} == {5 if "5m" in words else 1}
+
+
+def trade_soon(delay_s: float) -> threading.Thread:
+    """Buys and sells a little, by a connector of its own, a moment from now."""
+
+    async def trade() -> None:
+        async with open_connector(Call().settings, sign=True) as connector:
+            for side in (TradeType.BUY, TradeType.SELL):
+                intent = OrderIntent(
+                    trading_pair="ETH-USD",
+                    side=side,
+                    order_type=OrderType.MARKET,
+                    amount=Decimal("0.1"),
+                    tif=TimeInForce.IOC,
+                )
+                await connector.place_order(intent)
+
+    def later() -> None:
+        time.sleep(delay_s)
+        asyncio.run(trade())
+
+    thread = threading.Thread(target=later)
+    thread.start()
+    return thread
+
+
+def test_channels_of_the_account(here: Terminal) -> None:
+    trading = trade_soon(1.0)
+    records = told(here.run(["stream", "orders,fills,positions,balances", "--duration", "6s"]))
+    trading.join()
+    by_schema: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        by_schema.setdefault(record["schema"], []).append(record)
+    assert set(by_schema) == {"order", "fill", "position", "balance"}
+    assert {row["side"] for row in by_schema["fill"]} == {"buy", "sell"}
+    amounts = [Decimal(row["amount"]) for row in by_schema["position"] if row["trading_pair"] == "ETH-USD"]
+    assert max(amounts) - min(amounts) >= Decimal("0.1"), "the position grew and shrank again"
+    assert {row["currency"] for row in by_schema["balance"]} == {"USDC"}
+    assert all(row["received_ts_ns"] >= row["ts_ns"] - 2_000_000_000 for row in by_schema["position"])
+
+
+def test_events_are_a_channel_of_the_account(here: Terminal) -> None:
+    assert told(here.run(["stream", "events", "--duration", "1s"])) == []
+
+
+def test_a_stream_as_a_spreadsheet(here: Terminal) -> None:
+    ended = here.run(["stream", "bbo", "BTC-USD", "--count", "2", "-o", "csv", "--fields", "trading_pair,bid_price"])
+    rows = list(csv.reader(io.StringIO(ended.out)))
+    assert rows[0] == ["trading_pair", "bid_price"]
+    assert sum(row[0] == "BTC-USD" for row in rows) == 2
+
+
+def test_words_that_do_not_fit(terminal: Terminal) -> None:
+    assert terminal.run(["stream", "book,orders", "BTC-USD"]).code == 2
+    assert terminal.run(["stream", "book,nope", "BTC-USD"]).code == 2
+    assert terminal.run(["stream", "candles", "BTC-USD", "--interval", "7m"]).code == 2
+    assert terminal.run(["stream", "book", "BTC-USD", "--interval", "5m"]).code == 2
+    assert terminal.run(["stream", "funding"]).code == 2
+    assert terminal.run(["stream", "book", "BTC-USD", "--fields", "prize"]).code == 2
+    assert (
+        terminal.run(["stream", "ticker,funding", "BTC-USD", "--fields", "rate,mark_price", "--count", "2"]).code == 0
+    )
