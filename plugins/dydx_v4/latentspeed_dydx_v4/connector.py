@@ -111,13 +111,18 @@ class DydxV4Perpetual(DydxV4Terms, PerpetualDerivativeBase):
         return _noted(order, reply.received_ns, f"a node has checked transaction {said.hash}")
 
     def cancel_flow(self, order: InFlightOrder, *, nonce: int, attempt: int) -> Flow[OrderUpdate]:
-        """With the order's own kind and end: one that ends earlier would be answered with code 0 and do nothing."""
+        """With the order's own kind and end: one that ends earlier would be answered with code 0 and do nothing.
+
+        Each attempt is a message of its own. Of a short-term order it reaches a block further than the last one: a node
+        that has seen the very same bytes would not pass them on.
+        """
         end = self._end_of(order)
         if end is None:
             raise OrderRefused(f"order {order.client_order_id} cannot be named: its kind and end are not known")
-        body = encode.cancel_order(
-            self._owner(), end.ids, good_til_block=end.good_til_block, good_til_ts_ns=end.good_til_ts_ns
-        )
+        last_block = end.good_til_block
+        if last_block is not None:
+            last_block = max(last_block, min(last_block + attempt - 1, self._block().height + self.chain.window))
+        body = encode.cancel_order(self._owner(), end.ids, good_til_block=last_block, good_til_ts_ns=end.good_til_ts_ns)
         is_short_term = end.ids.order_flags == SHORT_TERM
         timeout_height = 0 if is_short_term else self._block().height + TIMEOUT_BLOCKS
         raw = self._sign(CANCEL_ORDER, body, self._sequence(nonce, is_short_term), timeout_height)
@@ -157,8 +162,8 @@ class DydxV4Perpetual(DydxV4Terms, PerpetualDerivativeBase):
         body = encode.batch_cancel(self._owner(), client_ids, last_block)
         reply = yield self._broadcast(self._sign(BATCH_CANCEL, body, self._sequence(0, True), 0))
         said = tx.broadcast_response(self.web_utils.check(reply, changes=True))
-        if said.code:
-            raise refusals.error_of(said, self._meaning(said, cancels=True))
+        if said.code and (kind := self._meaning(said, cancels=True)) is not Meaning.STANDS:
+            raise refusals.error_of(said, kind)
 
     def fence_flow(self, order: InFlightOrder) -> Flow[FenceVerdict]:
         """Whether an attempt can land no more. Asks only: it ends by itself, in memory at its last block, else at its

@@ -62,6 +62,7 @@ _OF_PLACING: dict[str, Meaning] = {
     "clob 3009": Meaning.OPEN,  # it was removed in this block
 }
 _OF_CANCELLING: dict[str, Meaning] = {
+    ALREADY_SEEN: Meaning.STANDS,
     "clob 9": Meaning.STANDS,  # a cancel that reaches as far is there
     "clob 32": Meaning.STANDS,  # a cancel waits for its block
     "clob 10": Meaning.GONE,  # the order's last block is behind the chain

@@ -34,6 +34,15 @@ async def test_a_cancel_whose_reply_is_lost_is_found(run: Runs, way: Way) -> Non
         assert (await connector.cancel(order)).order.state is OrderState.CANCELLED
 
 
+async def test_two_programs_that_cancel_one_short_term_order_both_see_it_end(run: Runs, way: Way) -> None:
+    """And no two cancels are the same bytes, which a node would not pass on."""
+    async with run() as one, run() as two:
+        order = (await place(one, brief())).order
+        outcomes = await asyncio.gather(*(connector.cancel(order) for connector in (one, two)))
+    assert [(outcome.error, outcome.order.state) for outcome in outcomes] == [(None, OrderState.CANCELLED)] * 2
+    assert len(set(way.broadcasts)) == len(way.broadcasts) == 3
+
+
 async def test_a_cancel_that_is_lost_on_its_way_into_a_block_is_sent_anew(run: Runs, way: Way) -> None:
     async with run() as connector:
         order = (await place(connector, limit())).order

@@ -85,7 +85,7 @@ def test_what_a_code_means_for_a_placement(name: str, kind: type[LatentspeedErro
         ("clob 3006", Meaning.GONE),
         ("clob 3010", Meaning.GONE),
         ("sdk 32", Meaning.NONCE),
-        ("sdk 19", Meaning.OPEN),
+        ("sdk 19", Meaning.STANDS),
         ("clob 29", Meaning.FINAL),
     ],
 )
