@@ -89,6 +89,7 @@ def trade_soon(delay_s: float) -> threading.Thread:
                     tif=TimeInForce.IOC,
                 )
                 await connector.place_order(intent)
+                await asyncio.sleep(1)  # a position that comes and goes between two looks is not seen
 
     def later() -> None:
         time.sleep(delay_s)
