@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from itertools import chain, repeat
+from typing import Any
 
 import msgspec
 
@@ -128,7 +129,7 @@ class Canceller:
         An order whose submit is undecided is settled first: a cancel that overtakes it would prove nothing. Raises
         what happens before anything was sent (JournalError, reads of the markets).
         """
-        await self._reader.markets()
+        await _in_time(self._reader.markets(), deadline)
         order = self._ledger.reload(order.client_order_id) or self._adopt(order)
         if order.is_done:
             return cancelled(order)
@@ -147,7 +148,7 @@ class Canceller:
                 if order.is_done or loop.time() + wait_s >= deadline:
                     break
                 await asyncio.sleep(wait_s)
-                await self._reader.ready(order=order)
+                await _in_time(self._reader.ready(order=order), deadline)
                 sequence = self._flows.sequence_for(order)
                 attempt, nonce = self._parts.journal.begin_cancel(order, signer=auth.signer, sequence=sequence)
                 sent = True
@@ -236,3 +237,12 @@ class Canceller:
 
     def _unknown(self, order: InFlightOrder, attempt: int, reason: str) -> InFlightOrder:
         return self._ledger.report(order, Report.CANCEL_UNKNOWN, kind="cancel_reply", attempt=attempt, reason=reason)
+
+
+async def _in_time(read: Coroutine[Any, Any, object], deadline: float) -> None:
+    """Read what a cancel needs. Raises ConnectFailed when `deadline` (loop time) comes first."""
+    try:
+        async with asyncio.timeout_at(deadline):
+            await read
+    except TimeoutError:
+        raise ConnectFailed("the venue did not answer in time to send a cancel", hint="say --timeout") from None

@@ -23,6 +23,7 @@ from ..core.reports import OrderUpdate
 from ..core.symbols import Market
 from ..core.types import OrderState, PositionAction
 from ..errors import (
+    ConnectFailed,
     CredentialError,
     GuardRefused,
     IdConflict,
@@ -143,21 +144,16 @@ class Placer:
             if known is not None:
                 return known
         try:
-            order, top = await self._prepare(ticket)
-            is_known = ticket.is_chosen or ticket.has_tried
-            failed = self._parts.journal.order(ticket.client_order_id) if is_known else None
-            if failed is not None:  # the number tells the journal which failure this attempt follows
-                order = msgspec.structs.replace(order, attempt=failed.attempt)
-            elif ticket.is_chosen:
-                adopted = await self._adopt(ticket, order)
-                if adopted is not None:
-                    return adopted
+            found = await self._look_up(ticket)
         except TransportError:
             # Of many copies of one command the venue may not answer all; one of them may have placed it by now.
             known = await self._replay_from_journal(ticket) if ticket.is_chosen and not ticket.has_tried else None
             if known is None:
                 raise
             return known
+        if isinstance(found, OrderOutcome):
+            return found
+        order, top = found
         begun = await self._begin(ticket, self._with_expiry(order, top))
         if not begun.fresh:  # another run was faster by a moment
             return await self._replay(ticket, self._ledger.start(begun.order)) or await self.place(ticket)
@@ -171,6 +167,25 @@ class Placer:
         if sent.may_go_again and not ticket.has_tried and asyncio.get_running_loop().time() < ticket.deadline:
             return await self._place_again(ticket, sent)
         return placed(sent.order, "ack", refusal=sent.refusal)
+
+    async def _look_up(self, ticket: Ticket) -> tuple[InFlightOrder, BookTop] | OrderOutcome:
+        """The order that may be sent, and the top of its book; or an outcome, where the venue has it already.
+
+        Raises ConnectFailed when there is no time left to send anything, and what _prepare and _adopt raise.
+        """
+        try:
+            async with asyncio.timeout_at(ticket.deadline):
+                order, top = await self._prepare(ticket)
+                is_known = ticket.is_chosen or ticket.has_tried
+                failed = self._parts.journal.order(ticket.client_order_id) if is_known else None
+                if failed is not None:  # the number tells the journal which failure this attempt follows
+                    return msgspec.structs.replace(order, attempt=failed.attempt), top
+                adopted = await self._adopt(ticket, order) if ticket.is_chosen else None
+                return adopted or (order, top)
+        except TimeoutError:
+            raise ConnectFailed(
+                f"the venue did not answer within {ticket.timeout_s:g} s, and nothing was sent", hint="say --timeout"
+            ) from None
 
     async def _begin(self, ticket: Ticket, order: InFlightOrder) -> Begun:
         """Make the attempt durable; under another id at the venue when it meets one of another order there."""

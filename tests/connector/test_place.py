@@ -251,6 +251,14 @@ async def test_a_lost_request_is_failed_only_by_its_burned_nonce(rig: Rig, fault
     assert [body["nonce"] for body in rig.http.kinds("fence")] == [outcome.order.nonce]
 
 
+async def test_an_order_that_is_not_ready_in_time_is_not_sent(rig: Rig) -> None:
+    rig.http.faults["book"].append(Fault.HANGS)
+    async with rig.connector() as connector:
+        with pytest.raises(ConnectFailed, match="nothing was sent"):
+            await connector.place_order(limit(), timeout_s=0.2)
+    assert rig.http.kinds("place") == []
+
+
 async def test_what_a_burned_nonce_proves_outlasts_the_time_to_look(rig: Rig) -> None:
     rig.http.faults["place"].append(Fault.LOST_BEFORE)
     rig.http.faults["status"].extend([None, Fault.HANGS])
