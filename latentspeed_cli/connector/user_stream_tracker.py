@@ -109,7 +109,8 @@ class UserStreamTracker:
             for news in self._learn([*fills, *open_orders], live=False):
                 yield news
             for order in self._missing(open_orders):
-                for news in self._changed([await self._reconciler.refresh(order)]):
+                asked = await self._reconciler.refresh(order)
+                for news in (*self._fills_of(asked), *self._changed([asked])):
                     yield news
         except LatentspeedError as error:
             raise StreamLost(f"what was missed could not be fetched: {error}", hint="start the stream again") from error
@@ -141,6 +142,12 @@ class UserStreamTracker:
             order = self._ledger.match(item)
             if order is not None and (live or not order.is_done or before is None or before.facts != order.facts):
                 yield from self._changed([order])
+
+    def _fills_of(self, order: InFlightOrder) -> Iterator[TradeUpdate]:
+        """Fills that were read when the order was asked for, later than the list of all of them."""
+        for fill in sorted(order.facts.fills.values(), key=lambda fill: fill.ts_ns):
+            if fill.ts_ns >= self._since_ns and self._is_first(fill):
+                yield self._finder.named([fill])[0]
 
     def _changed(self, orders: Iterable[InFlightOrder]) -> Iterator[InFlightOrder]:
         """Orders of which more is known than when they were last passed on."""

@@ -236,6 +236,30 @@ async def test_an_order_that_is_no_longer_listed_is_asked_for(rig: Rig) -> None:
     assert kinds(items)[-3:] == [ControlKind.RECONNECTED, OrderState.CANCELLED, ControlKind.BACKFILLED]
 
 
+async def test_a_fill_that_shows_when_its_order_is_asked_for_is_told_once(rig: Rig) -> None:
+    await put(rig)
+    order = rig.venue.orders["1"]
+
+    def vanish() -> object:
+        order.status = "cancelled"
+        rig.http.seen = show
+        return []
+
+    def show(kind: str, body: object) -> None:
+        if kind == "status":  # the list of all fills was read before, from a server that lags
+            rig.http.seen = None
+            rig.venue.fill(order, Decimal("0.3"), Decimal(95))
+            order.status = "cancelled"
+
+    def again() -> object:
+        return trade_update(rig.venue.fills[-1])
+
+    connector, _, _ = streaming(rig, CONNECTED, SNAPSHOT_OF_FILLS, vanish, RECONNECTED, again)
+    told = kinds(await collect(connector, Channel.ORDERS, Channel.FILLS))
+    after = told[told.index(ControlKind.RECONNECTED) :]
+    assert after == [ControlKind.RECONNECTED, "f1", OrderState.CANCELLED, ControlKind.BACKFILLED]
+
+
 async def test_a_gap_that_cannot_be_fetched_ends_the_stream(rig: Rig) -> None:
     def down() -> object:
         rig.http.faults["open"].extend([Fault.REFUSED] * 9)
