@@ -69,12 +69,12 @@ class Canceller:
         own where this one has shown no effect. Raises what happens before anything was sent, as `cancel` does, and
         OutcomeUnknown when what was sent cannot be written down.
         """
-        await self._reader.markets()
+        await _in_time(self._reader.markets(), deadline)
         known = [self._ledger.reload(order.client_order_id) or order for order in orders]
         alive = [order for order in known if not order.is_done and not is_undecided(order)]
         if len(alive) < 2:
             return
-        await self._reader.ready()
+        await _in_time(self._reader.ready(), deadline)
         for group in self._flows.cancels_together(alive):
             if len(group) > 1:
                 begun = [(order, self._parts.journal.begin_cancel(order, signer=auth.signer)[0]) for order in group]
