@@ -1,11 +1,12 @@
 """Words for the shell to offer, read from files of this machine alone: fast, and silent about every trouble.
 
-The words of the command line so far decide which venue, network and profile are meant, as they would for the command.
+said: the global options among the words so far; they decide which venue, network and profile are meant, as they would
+for the command.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from . import config
 from .cache import MarketCache
@@ -15,28 +16,25 @@ from .core.types import OrderState
 from .errors import LatentspeedError
 
 MAX_OFFERS = 500
-_OPTIONS = {"-x": "venue", "--venue": "venue", "-n": "network", "--network": "network"}
-_OPTIONS |= {"-p": "profile", "--profile": "profile", "--account": "account"}
 _ALIVE = tuple(state for state in OrderState if not state.is_done)
 
 
-def trading_pairs(words: Sequence[str], incomplete: str) -> list[str]:
-    """Pairs of the venue that begin with `incomplete`, in whatever case."""
+def trading_pairs(said: Mapping[str, str | None], incomplete: str) -> list[str]:
+    """Pairs of the venue that begin with `incomplete`."""
     try:
-        settings = config.resolve(_said(words))
+        settings = config.resolve(said)
     except LatentspeedError:
         return []
     data = MarketCache(settings.cache_dir).read(pairs_key(settings.venue, settings.network))
     if data is None:
         return []
-    start = incomplete.upper()
-    return [pair for pair in data[0].decode().split("\n") if pair.upper().startswith(start)][:MAX_OFFERS]
+    return [pair for pair in data[0].decode().split("\n") if pair.startswith(incomplete)][:MAX_OFFERS]
 
 
-def open_order_ids(words: Sequence[str], incomplete: str) -> list[str]:
+def open_order_ids(said: Mapping[str, str | None], incomplete: str) -> list[str]:
     """Ids of orders that are not done and begin with `incomplete`, the latest first."""
     try:
-        settings = config.resolve(_said(words))
+        settings = config.resolve(said)
         from .journal import Inspector
 
         path = settings.state_dir / f"journal-{settings.network}.db"
@@ -59,14 +57,3 @@ def profile_names(incomplete: str) -> list[str]:
         return [name for name in config.profile_names() if name.startswith(incomplete)]
     except LatentspeedError:
         return []
-
-
-def _said(words: Sequence[str]) -> Mapping[str, str | None]:
-    """The global options among the words so far."""
-    found: dict[str, str | None] = {}
-    for word, after in zip(words, [*words[1:], None], strict=True):
-        option, equals, value = word.partition("=")
-        name = _OPTIONS.get(option)
-        if name is not None:
-            found[name] = value if equals else after
-    return found

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from ..errors import Exit, LatentspeedError
-from ..records import BalanceList, BalanceRecord, balance_record
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .reads import DOWN, reading, stale
 
 if TYPE_CHECKING:
+    from ..records import BalanceList
     from .call import Call
 
 app = verb_app()
@@ -21,12 +21,16 @@ app = verb_app()
 @app.command(cls=VerbCommand)
 def balances(ctx: typer.Context) -> Exit:
     """List balances, what is free of each beside what there is."""
+    from ..records import BalanceRecord
+
     call = of(ctx)
     output = call.show_as(BalanceRecord)
     return output.finish(*call.run(_read(call)))
 
 
 async def _read(call: Call) -> tuple[BalanceList, LatentspeedError | None]:
+    from ..records import BalanceList, balance_record
+
     async with reading(call, public=False) as connector:
         trouble: LatentspeedError | None = None
         try:

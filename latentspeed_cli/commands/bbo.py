@@ -8,12 +8,12 @@ import typer
 
 from ..core.market_data import BestBidOffer
 from ..errors import Exit, UsageError
-from ..records import BboList, BboRecord, bbo_record
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .reads import PairOption, Pairs, filter_of, named, reading
 
 if TYPE_CHECKING:
+    from ..records import BboRecord
     from .call import Call
 
 app = verb_app()
@@ -22,6 +22,8 @@ app = verb_app()
 @app.command(cls=VerbCommand)
 def bbo(ctx: typer.Context, names: Pairs = None, pair: PairOption = None) -> Exit:
     """Show the best bid and the best offer, of the whole book and uncrossed."""
+    from ..records import BboList, BboRecord
+
     call = of(ctx)
     wanted = filter_of(names, pair)
     if not wanted.names:
@@ -32,6 +34,8 @@ def bbo(ctx: typer.Context, names: Pairs = None, pair: PairOption = None) -> Exi
 
 
 async def _read(call: Call, names: tuple[str, ...]) -> tuple[BboRecord, ...]:
+    from ..records import bbo_record
+
     async with reading(call, public=True) as connector:
         books = [await connector.book(pair) for pair in await named(connector, names)]
         tops = [

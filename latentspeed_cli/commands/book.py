@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import Exit, UsageError
-from ..records import BookList, BookRecord, book_record
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .reads import PairOption, Pairs, filter_of, named, reading
 from .words import count_of
 
 if TYPE_CHECKING:
+    from ..records import BookRecord
     from .call import Call
 
 app = verb_app()
@@ -30,6 +30,8 @@ def book(
     depth: Annotated[str | None, typer.Option(help="Levels of each side; 10 in a table, else all by default.")] = None,
 ) -> Exit:
     """Show order books: bids fall, asks rise."""
+    from ..records import BookList, BookRecord
+
     call = of(ctx)
     wanted = filter_of(names, pair)
     if not wanted.names:
@@ -43,6 +45,8 @@ def book(
 
 
 async def _read(call: Call, names: tuple[str, ...], depth: int | None) -> tuple[BookRecord, ...]:
+    from ..records import book_record
+
     async with reading(call, public=True) as connector:
         found = [await connector.book(pair) for pair in await named(connector, names)]
         return tuple(book_record(one, venue=connector.name, network=connector.domain, depth=depth) for one in found)

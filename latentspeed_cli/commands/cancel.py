@@ -25,6 +25,7 @@ from ..errors import (
 )
 from ..records import ErrorRecord, OrderList, OrderRecord, ResultList, error_record, order_record
 from .call import of
+from .complete import open_ids
 from .grammar import VerbCommand, verb_app
 from .outcome import is_undecided, many_as_error
 from .words import side_of
@@ -62,7 +63,10 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 def cancel(
     ctx: typer.Context,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Client id, a unique prefix of one, or venue id.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID]...", help="Client id, a unique prefix of one, or venue id.", autocompletion=open_ids
+        ),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="All open orders that the filters leave.")] = False,
     pair: Annotated[str | None, typer.Option(help="With --all: only this trading pair.")] = None,

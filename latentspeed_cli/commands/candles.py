@@ -10,12 +10,12 @@ from ..clock import NS_PER_S
 from ..core.market_data import INTERVALS_S
 from ..core.words import nearest
 from ..errors import Exit, UsageError
-from ..records import CandleList, CandleRecord, candle_record
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .reads import Limit, PairOption, Pairs, Since, Until, filter_of, progress, reading
 
 if TYPE_CHECKING:
+    from ..records import CandleRecord
     from .call import Call
     from .reads import Filter
 
@@ -39,6 +39,8 @@ def candles(
     limit: Limit = None,
 ) -> Exit:
     """List candles: since a time, or the latest 100."""
+    from ..records import CandleList, CandleRecord
+
     call = of(ctx)
     wanted = filter_of(names, pair, since=since, until=until, limit=limit)
     if len(wanted.names) != 1:
@@ -52,6 +54,8 @@ def candles(
 
 
 async def _read(call: Call, wanted: Filter, interval: str) -> list[CandleRecord]:
+    from ..records import candle_record
+
     length_ns = INTERVALS_S[interval] * NS_PER_S
     end_ns = wanted.now_ns if wanted.until_ns is None else min(wanted.until_ns, wanted.now_ns)
     start_ns = wanted.since_ns

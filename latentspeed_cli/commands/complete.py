@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import typer
+
+from .grammar import Given
 
 
-def pairs(ctx: object, args: Sequence[str], incomplete: str) -> list[str]:
+def pairs(ctx: typer.Context, args: object, incomplete: str) -> list[str]:
     """Trading pairs of the venue that is meant, as they were last read."""
     from ..completion import trading_pairs
 
-    return trading_pairs(args, incomplete)
+    return trading_pairs(_said(ctx), incomplete)
 
 
-def open_ids(ctx: object, args: Sequence[str], incomplete: str) -> list[str]:
+def open_ids(ctx: typer.Context, args: object, incomplete: str) -> list[str]:
     """Client order ids of the orders that are not done, as the journal has them."""
     from ..completion import open_order_ids
 
-    return open_order_ids(args, incomplete)
+    return open_order_ids(_said(ctx), incomplete)
 
 
-def profiles(ctx: object, args: Sequence[str], incomplete: str) -> list[str]:
-    """Names of the profiles in config.toml."""
-    from ..completion import profile_names
-
-    return profile_names(incomplete)
+def _said(ctx: typer.Context) -> dict[str, str | None]:
+    given = ctx.obj
+    if not isinstance(given, Given):
+        return {}
+    return {name: given.text(name) for name in ("venue", "network", "profile", "account")}

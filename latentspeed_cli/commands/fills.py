@@ -8,7 +8,6 @@ import typer
 
 from ..clock import NS_PER_S
 from ..errors import Exit, LatentspeedError
-from ..records import FillList, FillRecord, fill_record
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .reads import (
@@ -27,6 +26,7 @@ from .reads import (
 )
 
 if TYPE_CHECKING:
+    from ..records import FillList
     from .call import Call
     from .reads import Filter
 
@@ -46,6 +46,8 @@ def fills(
     limit: Limit = None,
 ) -> Exit:
     """List fills of the account, of the last seven days by default."""
+    from ..records import FillRecord
+
     call = of(ctx)
     wanted = filter_of(names, pair, side=side, since=since, until=until, limit=limit)
     output = call.show_as(FillRecord)
@@ -53,6 +55,8 @@ def fills(
 
 
 async def _read(call: Call, wanted: Filter) -> tuple[FillList, LatentspeedError | None]:
+    from ..records import FillList, fill_record
+
     since_ns = wanted.since_ns
     if since_ns is None:
         since_ns = (wanted.now_ns if wanted.until_ns is None else wanted.until_ns) - DEFAULT_PERIOD_NS

@@ -8,19 +8,12 @@ import typer
 
 from ..clock import NS_PER_S
 from ..errors import Exit, UsageError
-from ..records import (
-    FundingPaymentList,
-    FundingPaymentRecord,
-    FundingRateList,
-    FundingRateRecord,
-    funding_payment_record,
-    funding_rate_record,
-)
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .reads import Limit, PairOption, Pairs, Since, Until, filter_of, named, reading
 
 if TYPE_CHECKING:
+    from ..records import FundingPaymentRecord, FundingRateRecord
     from .call import Call
     from .reads import Filter
 
@@ -43,6 +36,8 @@ def funding(
     limit: Limit = None,
 ) -> Exit:
     """List funding payments of the last seven days, or with --rates the hourly rates of the last day."""
+    from ..records import FundingPaymentList, FundingPaymentRecord, FundingRateList, FundingRateRecord
+
     call = of(ctx)
     wanted = filter_of(names, pair, since=since, until=until, limit=limit)
     if rates:
@@ -57,6 +52,8 @@ def funding(
 
 
 async def _rates(call: Call, wanted: Filter) -> tuple[FundingRateRecord, ...]:
+    from ..records import funding_rate_record
+
     end_ns = wanted.now_ns if wanted.until_ns is None else wanted.until_ns
     start_ns = end_ns - DEFAULT_RATES_NS if wanted.since_ns is None else wanted.since_ns
     async with reading(call, public=True) as connector:
@@ -76,6 +73,8 @@ async def _rates(call: Call, wanted: Filter) -> tuple[FundingRateRecord, ...]:
 
 
 async def _payments(call: Call, wanted: Filter) -> tuple[FundingPaymentRecord, ...]:
+    from ..records import funding_payment_record
+
     end_ns = wanted.now_ns if wanted.until_ns is None else wanted.until_ns
     start_ns = end_ns - DEFAULT_PAYMENTS_NS if wanted.since_ns is None else wanted.since_ns
     async with reading(call, public=False) as connector:

@@ -56,8 +56,11 @@ class Given:
 def _take(ctx: typer.Context, param: Any, value: Any) -> Any:
     """Remember one global option. Runs for every command that was entered, group or verb."""
     given = ctx.obj
-    if value not in (None, False) and not ctx.resilient_parsing and given is not None:
-        given.take(param.name, value)
+    if value not in (None, False) and given is not None:
+        if ctx.resilient_parsing:  # a shell completes: what is odd is for the command to say
+            given.values[param.name] = value
+        else:
+            given.take(param.name, value)
     return value
 
 
@@ -86,7 +89,13 @@ def _complete_output(ctx: Any, args: Any, incomplete: str) -> list[str]:
     return ["table", "json", "ndjson", "csv", "id"]
 
 
-_VALUES = {"network": _complete_network, "output": _complete_output}
+def _complete_profile(ctx: Any, args: Any, incomplete: str) -> list[str]:
+    from ..completion import profile_names
+
+    return profile_names(incomplete)
+
+
+_VALUES = {"network": _complete_network, "output": _complete_output, "profile": _complete_profile}
 
 
 def arrange(tokens: Sequence[str], options: Mapping[str, tuple[str, bool]], *, interspersed: bool = True) -> list[str]:

@@ -10,13 +10,13 @@ from ..clock import SystemClock, iso
 from ..core.decimals import plain
 from ..core.words import nearest
 from ..errors import Exit, UsageError
-from ..records import LeverageRecord
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .reads import Pair, reading
 from .words import count_of
 
 if TYPE_CHECKING:
+    from ..records import LeverageRecord
     from .call import Call
 
 app = verb_app()
@@ -33,6 +33,8 @@ def leverage(
     timeout: Annotated[str | None, typer.Option(help="How long to wait for the venue, 15s by default.")] = None,
 ) -> Exit:
     """Show or set the leverage of a market."""
+    from ..records import LeverageRecord
+
     call = of(ctx)
     call.options = {"timeout": timeout}
     wanted = count_of(value, "leverage")
@@ -46,6 +48,8 @@ def leverage(
 
 
 async def _read(call: Call, name: str) -> LeverageRecord:
+    from ..records import LeverageRecord
+
     async with reading(call, public=False) as connector:
         market = await connector.reader.market(name)
         found, margin = await connector.get_leverage(market.trading_pair)
@@ -66,6 +70,7 @@ async def _read(call: Call, name: str) -> LeverageRecord:
 
 async def _set(call: Call, name: str, value: int, margin: str | None) -> LeverageRecord:
     from ..config import check_may_change
+    from ..records import LeverageRecord
     from ..session import open_connector
 
     check_may_change(call.settings)

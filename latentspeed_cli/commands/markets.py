@@ -9,12 +9,12 @@ import typer
 from ..clock import SystemClock
 from ..core.words import nearest
 from ..errors import Exit, LatentspeedError, UsageError
-from ..records import MarketList, MarketRecord, market_record
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .reads import DOWN, Limit, PairOption, Pairs, filter_of, reading, stale
 
 if TYPE_CHECKING:
+    from ..records import MarketList
     from .call import Call
     from .reads import Filter
 
@@ -33,6 +33,8 @@ def markets(
     limit: Limit = None,
 ) -> Exit:
     """List markets and their rules. What was read within ten minutes is not read again."""
+    from ..records import MarketRecord
+
     call = of(ctx)
     wanted = filter_of(names, pair, limit=limit)
     if kind is not None and kind not in KINDS:
@@ -47,6 +49,8 @@ def markets(
 async def _read(
     call: Call, wanted: Filter, kind: str | None, *, prices: bool
 ) -> tuple[MarketList, LatentspeedError | None]:
+    from ..records import MarketList, market_record
+
     async with reading(call, public=True) as connector:
         trouble: LatentspeedError | None = None
         try:

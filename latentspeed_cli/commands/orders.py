@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import Exit, LatentspeedError
-from ..records import OrderList, OrderRecord, order_record
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .reads import (
@@ -26,6 +25,7 @@ from .reads import (
 )
 
 if TYPE_CHECKING:
+    from ..records import OrderList
     from .call import Call
     from .reads import Filter
 
@@ -44,6 +44,8 @@ def orders(
     limit: Limit = None,
 ) -> Exit:
     """List open orders as the venue tells them; with --all, or a time, those that ended too."""
+    from ..records import OrderRecord
+
     call = of(ctx)
     wanted = filter_of(names, pair, side=side, since=since, until=until, limit=limit)
     output = call.show_as(OrderRecord)
@@ -52,6 +54,8 @@ def orders(
 
 async def _read(call: Call, wanted: Filter, *, ended: bool) -> tuple[OrderList, LatentspeedError | None]:
     """Where the venue is down: those that the journal believes open."""
+    from ..records import OrderList, order_record
+
     async with reading(call, public=False) as connector:
         trouble: LatentspeedError | None = None
         try:

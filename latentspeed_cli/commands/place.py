@@ -16,6 +16,7 @@ from ..errors import Exit, UsageError
 from ..records import OrderRecord, ResultList
 from . import batch
 from .call import of
+from .complete import pairs
 from .grammar import VerbCommand, verb_app
 from .intent import Words
 from .outcome import many_as_error
@@ -47,7 +48,7 @@ def _waits(ctx: object, args: object, incomplete: str) -> list[str]:
 def place(
     ctx: typer.Context,
     side: Annotated[str | None, typer.Argument(help="buy or sell", autocompletion=_sides)] = None,
-    pair: Annotated[str | None, typer.Argument(help="Trading pair, such as BTC-USD.")] = None,
+    pair: Annotated[str | None, typer.Argument(help="Trading pair, such as BTC-USD.", autocompletion=pairs)] = None,
     amount: Annotated[str | None, typer.Argument(help="In units of the base.")] = None,
     price: Annotated[str | None, typer.Argument(help="A number, or mid-0.2%, best+1tick.")] = None,
     amount_option: Annotated[str | None, typer.Option("--amount", help="The same as the argument.")] = None,

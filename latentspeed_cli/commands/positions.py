@@ -8,12 +8,12 @@ import typer
 
 from ..core.types import TradeType
 from ..errors import Exit, LatentspeedError
-from ..records import PositionList, PositionRecord, position_record
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .reads import DOWN, Limit, PairOption, Pairs, SideOption, filter_of, named, named_locally, reading, stale
 
 if TYPE_CHECKING:
+    from ..records import PositionList
     from .call import Call
     from .reads import Filter
 
@@ -25,6 +25,8 @@ def positions(
     ctx: typer.Context, names: Pairs = None, pair: PairOption = None, side: SideOption = None, limit: Limit = None
 ) -> Exit:
     """List open positions. --side buy are the long ones."""
+    from ..records import PositionRecord
+
     call = of(ctx)
     wanted = filter_of(names, pair, side=side, limit=limit)
     output = call.show_as(PositionRecord)
@@ -32,6 +34,8 @@ def positions(
 
 
 async def _read(call: Call, wanted: Filter) -> tuple[PositionList, LatentspeedError | None]:
+    from ..records import PositionList, position_record
+
     async with reading(call, public=False) as connector:
         trouble: LatentspeedError | None = None
         try:

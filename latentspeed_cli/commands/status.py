@@ -24,6 +24,7 @@ from ..errors import (
 )
 from ..records import OrderList, OrderRecord, StatusRecord, order_record, position_record
 from .call import of
+from .complete import open_ids
 from .grammar import VerbCommand, verb_app
 from .outcome import is_undecided
 
@@ -48,7 +49,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 def status(
     ctx: typer.Context,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Client id, a unique prefix of one, or venue id.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID]...", help="Client id, a unique prefix of one, or venue id.", autocompletion=open_ids
+        ),
     ] = None,
     timeout: Annotated[str | None, typer.Option(help="How long to look, 15s by default.")] = None,
 ) -> Exit:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from ..errors import Exit, UsageError
-from ..records import TradeList, TradeRecord, trade_record
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .reads import Limit, PairOption, Pairs, SideOption, Since, Until, filter_of, named, reading
 
 if TYPE_CHECKING:
     from ..core.market_data import PublicTrade
+    from ..records import TradeRecord
     from .call import Call
     from .reads import Filter
 
@@ -31,6 +31,8 @@ def trades(
     limit: Limit = None,
 ) -> Exit:
     """List trades, the latest by default. side is the aggressor's."""
+    from ..records import TradeList, TradeRecord
+
     call = of(ctx)
     wanted = filter_of(names, pair, side=side, since=since, until=until, limit=limit)
     if not wanted.names:
@@ -41,6 +43,8 @@ def trades(
 
 
 async def _read(call: Call, wanted: Filter) -> tuple[TradeRecord, ...]:
+    from ..records import trade_record
+
     async with reading(call, public=True) as connector:
         pairs = await named(connector, wanted.names)
         found: list[PublicTrade] = []

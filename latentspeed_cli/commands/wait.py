@@ -23,6 +23,7 @@ from ..errors import (
 )
 from ..records import OrderRecord, order_record
 from .call import of
+from .complete import open_ids
 from .grammar import VerbCommand, verb_app
 from .outcome import is_undecided
 from .placing import Wait
@@ -45,7 +46,10 @@ def _targets(ctx: object, args: object, incomplete: str) -> list[str]:
 @app.command(cls=VerbCommand)
 def wait(
     ctx: typer.Context,
-    id_: Annotated[str, typer.Argument(metavar="ID", help="Client id, a unique prefix of one, or venue id.")],
+    id_: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="Client id, a unique prefix of one, or venue id.", autocompletion=open_ids),
+    ],
     for_: Annotated[
         str, typer.Option("--for", metavar="STATE", help="open, filled or done.", autocompletion=_targets)
     ] = "done",
