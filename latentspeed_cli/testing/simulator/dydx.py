@@ -7,6 +7,7 @@ v4-chain; the indexer's documentation.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from random import Random
@@ -75,6 +76,14 @@ class DydxSite(Site):
 
     def accepts(self, sent: Sent, reply: Reply) -> bool:
         return sent.kind == "place" and reply.status == 0 and not _code(reply.body)
+
+    def landed(self, model: VenueModel, sent: Sent, body: bytes) -> bool:
+        """One that rests in memory has at once, any other when a block holds it."""
+        if sent.nonce is None:
+            return True
+        memory: Any = model
+        result = memory.world.txs.get(hashlib.sha256(dict(_fields(body))[1]).hexdigest().upper())
+        return result is not None and not result.code
 
     def truth(self, model: VenueModel, now_ns: int, accepted: Mapping[str, Sent]) -> Truth:
         memory: Any = model

@@ -111,6 +111,10 @@ class Site(ABC):
     def accepts(self, sent: Sent, reply: Reply) -> bool:
         """Whether this is the answer to a placement that the venue took."""
 
+    def landed(self, model: VenueModel, sent: Sent, body: bytes) -> bool:
+        """Whether a placement that the venue took has become an order there."""
+        return True
+
     @abstractmethod
     def truth(self, model: VenueModel, now_ns: int, accepted: Mapping[str, Sent]) -> Truth:
         """What the venue knows about the account. accepted: placements that it took, by twin."""

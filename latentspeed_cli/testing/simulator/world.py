@@ -19,6 +19,7 @@ from ...journal import Journal
 from ...sandbox.model import Scenario
 from .disk import Disk
 from .faults import Faults
+from .follower import Follower
 from .loop import VirtualLoop
 from .network import Network, Venue
 from .process import INSTANCE, MemoryCache, Process, ProcessClock
@@ -39,6 +40,7 @@ RECONCILE_S = 60.0
 BETWEEN_RECONCILES_S = 30.0
 # In most worlds prices stand still but for what weather.py does: a flow of its own costs more than all the rest.
 SHARE_WITH_FLOW = 0.1
+SHARE_WITH_FOLLOWER = 0.3
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,8 +100,11 @@ class World:
 
     async def run(self) -> None:
         """The workload under faults; then everything heals, is reconciled, ended, and checked."""
-        from .invariants import check_end, check_equal  # they look at a World
+        from .invariants import check_end, check_equal, check_stream  # they look at a World
 
+        follower = Follower(self) if self.faults.chance("world").random() < SHARE_WITH_FOLLOWER else None
+        if follower is not None:
+            follower.begin()
         await Workload(self, size=self._size).run()
         self.faults.heal()
         self.skew_ns = 0
@@ -116,6 +121,8 @@ class World:
         self.violations += check_equal(self)
         await self._as_process("ending", self._end_all)
         check_end(self)
+        if follower is not None:
+            check_stream(self, "the follower", await follower.end())
         await self._as_process("listener", self._listen)
         self.venue.stop()
 
@@ -140,6 +147,7 @@ class World:
                 await connector.cancel(order)
 
     async def _listen(self, connector: PerpetualDerivativeBase) -> None:
+        """A stream that begins now and looks back tells everything."""
         from .invariants import check_stream
 
         streamed: list[str] = []
@@ -150,7 +158,9 @@ class World:
                     streamed.append(item.fill_id)
                 elif isinstance(item, Control) and item.kind is ControlKind.BACKFILLED:
                     break
-        check_stream(self, streamed)
+        if len(set(streamed)) != len(streamed):
+            self.broken("I3", "a stream told a fill twice")
+        check_stream(self, "a late listener", streamed)
 
     def _known(self, connector: PerpetualDerivativeBase) -> list[InFlightOrder]:
         return list(connector.parts.journal.orders())[::-1]
