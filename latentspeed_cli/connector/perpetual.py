@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 from ..core.account import Position
@@ -10,6 +11,9 @@ from ..core.types import TradeType
 from ..errors import LatentspeedError, OrderRefused, OutcomeUnknown
 from .base import ConnectorBase
 from .drive import drive
+
+# After which waits a venue is asked again whether it has done it: a few blocks of a slow chain.
+LEVERAGE_WAITS_S = (0.2, 0.3, 0.5, 1.0, 1.0, 2.0, 2.0, 3.0)
 
 
 class PerpetualDerivativeBase(ConnectorBase):
@@ -37,7 +41,8 @@ class PerpetualDerivativeBase(ConnectorBase):
     async def set_leverage(self, trading_pair: str, leverage: int, cross: bool = True) -> tuple[Decimal, str]:
         """Set the leverage of a market; what is set then. Raises OrderRefused, OrderRejected, OutcomeUnknown.
 
-        When the reply is lost a reading decides: what was asked for is set, or it is not known whether it will be.
+        A reading decides, since some venues answer before they do it, and a reply may be lost: what was asked for is
+        set, or it is not known whether it will be.
         """
         signer = self.signer
         market = await self.reader.market(trading_pair)
@@ -48,16 +53,20 @@ class PerpetualDerivativeBase(ConnectorBase):
         await self.reader.ready()
         nonce = self.parts.journal.reserve_nonce(signer, sequence=self.sequence_for(None))
         asked = (Decimal(leverage), "cross" if cross else "isolated")
+        unknown = OutcomeUnknown("the venue took it, and does not show it yet", hint="read the leverage in a moment")
+        waits_s: tuple[float, ...] = LEVERAGE_WAITS_S
         try:
             await drive(self.parts.http, self.leverage_flow(market.trading_pair, leverage, cross=cross, nonce=nonce))
-        except OutcomeUnknown as unknown:
+        except OutcomeUnknown as lost:
+            unknown, waits_s = lost, ()
+        for wait_s in (0.0, *waits_s):
+            await asyncio.sleep(wait_s)
             try:
-                found = await self.reader.leverage(market.trading_pair)
+                if await self.reader.leverage(market.trading_pair) == asked:
+                    return asked
             except LatentspeedError:
-                raise unknown from None
-            if found != asked:
-                raise
-        return asked
+                break
+        raise unknown
 
     def quantize_order_amount(self, trading_pair: str, amount: Decimal) -> Decimal:
         """The largest legal amount that is not above `amount`. The markets must have been read. Raises OrderRefused."""
