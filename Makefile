@@ -6,14 +6,14 @@ CHECKED := latentspeed_cli plugins/hyperliquid/latentspeed_hyperliquid plugins/d
 # Tests and the demo run against the installed wheel, with a state of their own.
 RUN := env -u PYTHONPATH PYTHONSAFEPATH=1
 
-.PHONY: demo test check lint types unit oracle bench docs lock clean
+.PHONY: demo test check lint types unit simulation simulate oracle bench docs lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/wheel
 	@$(RUN) LATENTSPEED_STATE_DIR=.venv/demo $(BIN)/latentspeed demo --output table
 
 # Exactly what CI runs.
-test: lint types unit oracle
+test: lint types unit simulation oracle
 check: test
 
 lint: .venv/deps
@@ -25,6 +25,18 @@ types: .venv/deps
 
 unit: .venv/wheel
 	$(RUN) $(BIN)/pytest -m "not oracle" --cov=latentspeed_cli.core.order_state --cov-branch --cov-fail-under=100
+
+# docs/simulator.md. One seed is one simulated world; `make simulate SEEDS=0..20000 VENUE=dydx_v4` plays many.
+SEEDS ?= 0..2000
+VENUE ?= hyperliquid
+SIMULATOR := $(RUN) $(BIN)/python -m latentspeed_cli.testing.simulator
+
+simulation: .venv/wheel
+	$(SIMULATOR) --venue hyperliquid --seeds 0..2000
+	$(SIMULATOR) --venue dydx_v4 --seeds 0..2000
+
+simulate: .venv/wheel
+	$(SIMULATOR) --venue $(VENUE) --seeds $(SEEDS) --ledger .venv/simulations.ndjson
 
 oracle: .venv/wheel .venv-peers/deps .venv-peers-dydx/deps
 	$(RUN) $(BIN)/pytest -m oracle

@@ -1,23 +1,51 @@
-"""Seeds of the simulator: the same seed is the same world, and no promise is broken."""
+"""Worlds of the simulator: the same seed is the same world, and in no world a promise is broken."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from latentspeed_cli.testing.simulator.run import run_seed
+from latentspeed_cli.testing.simulator.campaign import play
+from latentspeed_cli.testing.simulator.run import SITES, run_seed
+
+VENUES = sorted(SITES)
+SEEDS = 150  # `make test` plays 2,000 of each venue beside these tests, `make simulate` any number
+TRACES = (
+    "from latentspeed_cli.testing.simulator.run import run_seed; print(*(run_seed({!r}, s).digest for s in range(6)))"
+)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_same_seed_gives_the_same_trace(seed: int) -> None:
-    assert run_seed("hyperliquid", seed).digest == run_seed("hyperliquid", seed).digest
+@pytest.mark.parametrize("venue", VENUES)
+def test_the_same_seed_gives_the_same_trace_whatever_the_hash_seed(venue: str) -> None:
+    """I20. Two interpreters whose sets and dictionaries of text are ordered differently."""
+    traces = [
+        subprocess.run(
+            [sys.executable, "-c", TRACES.format(venue)],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        for hash_seed in ("0", "4242")
+    ]
+    assert traces[0] == traces[1]
+    assert len(set(traces[0].split())) == 6
 
 
-def test_other_seeds_give_other_traces() -> None:
-    assert len({run_seed("hyperliquid", seed).digest for seed in range(5)}) == 5
+@pytest.mark.parametrize("venue", VENUES)
+def test_nothing_is_broken_where_nothing_goes_wrong(venue: str) -> None:
+    for seed in range(20):
+        verdict = run_seed(venue, seed, only=frozenset())
+        assert not verdict.violations, f"seed {seed}"
+        assert not verdict.injected
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_nothing_is_broken_where_nothing_goes_wrong(seed: int) -> None:
-    verdict = run_seed("hyperliquid", seed, only=frozenset())
-    assert not verdict.violations
-    assert not verdict.injected
+@pytest.mark.parametrize("venue", VENUES)
+def test_no_promise_is_broken(venue: str) -> None:
+    ledger = play(venue, range(SEEDS), jobs=1)
+    assert ledger.seeds == SEEDS
+    assert not ledger.failures, "\n".join(ledger.lines())

@@ -271,6 +271,7 @@ class _Passage:
     def _arrive(self) -> None:
         faults, sent, site, is_a_lie = self._network.faults, self._sent, self._network.venue.site, False
         if faults.strikes("refused_for_rate"):
+            self._was_refused = True
             return self._reply(site.rate_refusal(self._request))
         if faults.strikes("failed_before"):
             return self._reply(site.failure(self._request))
