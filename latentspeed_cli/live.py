@@ -18,17 +18,30 @@ from rich.table import Table
 from rich.text import Text
 
 from .hostile import escape
-from .records import BboRecord, BookRecord, ControlRecord, OrderRecord, Record
+from .records import (
+    BalanceRecord,
+    BboRecord,
+    BookRecord,
+    CandleRecord,
+    ControlRecord,
+    FundingRateRecord,
+    OrderRecord,
+    PositionRecord,
+    Record,
+    TickerRecord,
+)
 
 MAX_ROWS = 25
 LEVELS = 10
 REDRAWS_PER_S = 8
+LONG_TIME = len("2026-11-26T09:00:00.000000000Z")
+_ENDED = frozenset({"FILLED", "CANCELLED", "EXPIRED", "FAILED"})
 
 
 @contextmanager
-def board(stdout: IO[str] | None, *, color: bool) -> Iterator[Callable[[Record], None]]:
-    """How to show records on a terminal: the screen follows within a fraction of a second."""
-    shown = Board()
+def board(stdout: IO[str] | None, *, color: bool, is_current: bool = False) -> Iterator[Callable[[Record], None]]:
+    """How to show records on a terminal: the screen follows within a fraction of a second. is_current: see Board."""
+    shown = Board(is_current=is_current)
     console = Console(file=stdout, no_color=not color, highlight=False, markup=False, emoji=False)
     with Live(console=console, refresh_per_second=REDRAWS_PER_S, get_renderable=shown.draw):
         yield shown.show
@@ -45,52 +58,100 @@ def progress_bar(stderr: IO[str] | None, what: str, total: int, *, color: bool) 
 
 
 class Board:
-    """The latest book or quote of each pair, the latest state of each order, or the latest rows of a series."""
+    """The latest of whatever has a latest (a book, a quote, a position, an order), the last rows of everything else.
 
-    def __init__(self) -> None:
-        self._rows: deque[Record] = deque(maxlen=MAX_ROWS)
-        self._latest: dict[str, Record] = {}
+    is_current: what is over goes away: orders that ended, positions that were closed.
+    """
+
+    def __init__(self, *, is_current: bool = False) -> None:
+        self._is_current = is_current
+        self._latest: dict[str, dict[str, Record]] = {}
+        self._rows: dict[str, deque[Record]] = {}
         self._control: ControlRecord | None = None
 
     def show(self, record: Record) -> None:
         """Take in one record."""
         if isinstance(record, ControlRecord):
             self._control = record
-        elif isinstance(record, OrderRecord):
-            self._latest.pop(record.client_order_id, None)
-            self._latest[record.client_order_id] = record
-            while len(self._latest) > MAX_ROWS:
-                del self._latest[next(iter(self._latest))]
-        elif isinstance(record, BookRecord | BboRecord):
-            self._latest[record.trading_pair] = record
-        else:
-            self._rows.append(record)
+            return
+        kind = str(record.__struct_config__.tag)
+        key = _key(record)
+        if key is None:
+            self._rows.setdefault(kind, deque(maxlen=MAX_ROWS)).append(record)
+            return
+        found = self._latest.setdefault(kind, {})
+        if isinstance(record, OrderRecord):
+            found.pop(key, None)  # the latest news is the last line
+        if self._is_current and _is_over(record):
+            found.pop(key, None)
+            return
+        found[key] = _merged(found.get(key), record)
+        while len(found) > MAX_ROWS and not isinstance(record, BookRecord):
+            del found[next(iter(found))]
 
     def draw(self) -> Group:
-        books = [record for record in self._latest.values() if isinstance(record, BookRecord)]
-        rows = [record for record in (*self._latest.values(), *self._rows) if not isinstance(record, BookRecord)]
-        parts: list[Table | Text] = [_book(book) for book in books]
-        if rows:
-            parts.append(_table(rows))
+        parts: list[Table | Text] = []
+        tables = [(kind, list(found.values())) for kind, found in self._latest.items()]
+        tables += [(kind, list(rows)) for kind, rows in self._rows.items()]
+        for kind, records in tables:
+            if kind == "book":
+                parts += [_book(record) for record in records if isinstance(record, BookRecord)]
+            elif records:
+                parts.append(_table(records, title=kind if len(tables) > 1 else None))
         if self._control is not None:
             told = f"{self._control.kind} {self._control.detail or ''}".strip()
-            parts.append(Text(escape(f"{self._control.ts_iso} {told}"), style="dim"))
+            parts.append(Text(escape(f"{_short(self._control.ts_iso)} {told}"), style="dim"))
         return Group(*parts)
 
 
-def _table(records: list[Record]) -> Table:
+def _key(record: Record) -> str | None:
+    """Which record takes the place of an earlier one; None where each stays."""
+    if isinstance(record, OrderRecord):
+        return record.client_order_id
+    if isinstance(record, BalanceRecord):
+        return record.currency
+    if isinstance(record, BookRecord | BboRecord | TickerRecord | CandleRecord | FundingRateRecord | PositionRecord):
+        return record.trading_pair
+    return None
+
+
+def _merged(known: Record | None, record: Record) -> Record:
+    """Where a stream tells only the middle price of a market, the rest stays as it was last told."""
+    if isinstance(known, TickerRecord) and isinstance(record, TickerRecord) and record.mark_price is None:
+        return msgspec.structs.replace(known, mid_price=record.mid_price, ts_ns=record.ts_ns, ts_iso=record.ts_iso)
+    return record
+
+
+def _is_over(record: Record) -> bool:
+    if isinstance(record, OrderRecord):
+        return record.state in _ENDED
+    return isinstance(record, PositionRecord) and record.side == "flat"
+
+
+def _table(records: list[Record], *, title: str | None = None) -> Table:
     columns = records[-1].columns
-    table = Table(box=None, pad_edge=False)
-    for name in columns:
-        table.add_column(Text(name))
-    for record in records:
-        cells = msgspec.to_builtins(record)
-        table.add_row(*(Text(escape("-" if cells.get(name) is None else str(cells[name]))) for name in columns))
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    rows = [[_cell(cells.get(name)) for name in columns] for cells in map(msgspec.to_builtins, records)]
+    for name, *cells in zip(columns, *rows, strict=True):
+        numeric = all(cell == "-" or cell.lstrip("-").replace(".", "", 1).isdigit() for cell in cells)
+        table.add_column(Text(name), justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
     return table
 
 
+def _cell(value: object) -> str:
+    return "-" if value is None else escape(_short(str(value)))
+
+
+def _short(text: str) -> str:
+    """A time in milliseconds; everything else as it is."""
+    is_time = len(text) == LONG_TIME and text[10] == "T" and text.endswith("Z")
+    return f"{text[:23]}Z" if is_time else text
+
+
 def _book(book: BookRecord) -> Table:
-    table = Table(title=Text(escape(f"{book.trading_pair}  {book.ts_iso}")), box=None, pad_edge=False)
+    table = Table(title=Text(escape(f"{book.trading_pair}  {_short(book.ts_iso)}")), box=None, pad_edge=False)
     for name in ("bid amount", "bid", "ask", "ask amount"):
         table.add_column(Text(name), justify="right")
     for index in range(min(LEVELS, max(len(book.bids), len(book.asks)))):

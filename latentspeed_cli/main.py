@@ -36,6 +36,7 @@ VERBS = {
     "bbo": "Show best bids and offers.",
     "trades": "List trades of a market.",
     "candles": "List candles of a market.",
+    "watch": "Keep a read on the screen, up to date.",
     "wait": "Wait until an order is open, filled or done.",
     "reconcile": "Decide every undecided order.",
     "journal": "Show, export and verify the operation log.",

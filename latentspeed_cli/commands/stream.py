@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 app = verb_app()
 
-MAX_PAIRS = 100
+MAX_PAIRS = 500
 # A reader of our output that takes nothing for so long has stopped.
 STALLED_AFTER_S = 30.0
 
@@ -135,7 +135,7 @@ async def _follow(
             items = _resumed(items, cursor, connector, channels[0])
         recorder = Recorder(connector, channels, depth=limits.depth)
         async with aclosing(items):
-            with _screen(call.output) as (show, flush):
+            with screen(call.output) as (show, flush):
 
                 def shown(item: object) -> int:
                     records = recorder.records(item)
@@ -146,7 +146,7 @@ async def _follow(
                         cursor.note(item)
                     return len(records)
 
-                await _until(limits, items, shown, flush)
+                await until(limits, items, shown, flush)
 
 
 async def _cursor(connector: PerpetualDerivativeBase, channel: Channel, pairs: list[str], file: Path) -> Cursor:
@@ -183,12 +183,14 @@ async def _resumed(
 
 
 @contextmanager
-def _screen(output: Output) -> Iterator[tuple[Callable[[Record], None], Callable[[], None]]]:
+def screen(
+    output: Output, *, is_current: bool = False
+) -> Iterator[tuple[Callable[[Record], None], Callable[[], None]]]:
     """How to show a record, and how to let out what was shown: a table that is redrawn on a terminal, else lines."""
     if output.is_redrawn:
         from ..live import board
 
-        with board(output.stdout, color=output.color) as show:
+        with board(output.stdout, color=output.color, is_current=is_current) as show:
             yield show, lambda: None
         return
     with output.patient(STALLED_AFTER_S) as lines:
@@ -199,7 +201,7 @@ class _Over(Exception):
     """The time that was asked for is over."""
 
 
-async def _until(
+async def until(
     limits: Limits,
     items: AsyncIterator[object],
     show: Callable[[object], int],
