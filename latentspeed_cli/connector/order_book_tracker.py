@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from ..clock import NS_PER_S, Clock
@@ -12,7 +12,7 @@ from ..core.order_book import BookChange, BookProblem, OrderBook
 from ..core.pricing import BookTop
 from ..errors import ProtocolError
 from .reader import Reader
-from .streams import Channel, Control, ControlKind, DataSource, SnapshotEnd, StreamTransport
+from .streams import Channel, Control, ControlKind, Conversation, DataSource, SnapshotEnd, StreamTransport
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +28,22 @@ class OrderBookTracker:
     lost connection the books of the affected markets are dropped until the next snapshot.
     """
 
-    def __init__(self, source: DataSource, transport: StreamTransport, reader: Reader, clock: Clock) -> None:
+    def __init__(
+        self, source: Callable[[], DataSource], transport: StreamTransport, reader: Reader, clock: Clock
+    ) -> None:
         self._source = source
         self._transport = transport
         self._reader = reader
         self._clock = clock
         self._books: dict[str, OrderBook] = {}
         self._bad: set[str] = set()
-        self._is_connected = False
+        # Which channels of which trading pairs are not connected at present; everything, before the first word.
+        self._down: set[tuple[Channel | None, str | None]] = {(None, None)}
 
     @property
     def is_ready(self) -> bool:
         """Connected, and every book that was heard of can be relied on."""
-        return self._is_connected and not self._bad
+        return not self._down and not self._bad
 
     def top(self, trading_pair: str) -> BookTop | None:
         """The top of a book that can be relied on, or None."""
@@ -51,11 +54,18 @@ class OrderBookTracker:
 
     async def run(self, channels: Sequence[Channel], trading_pairs: Sequence[str]) -> AsyncGenerator[object, None]:
         """Items of the channels and Controls, for as long as the caller asks. Raises what the transport raises."""
-        subscriptions = self._source.subscriptions(channels, trading_pairs)
-        async with aclosing(self._transport.run(self._source, subscriptions)) as items:
+        async with aclosing(self._transport.run(*self._conversations(channels, trading_pairs))) as items:
             async for item in items:
                 for passed in self._take(item):
                     yield passed
+
+    def _conversations(self, channels: Sequence[Channel], trading_pairs: Sequence[str]) -> list[Conversation]:
+        """As many connections as the venue's limit asks for."""
+        source = self._source()
+        size = source.max_pairs
+        shares = [trading_pairs[start : start + size] for start in range(0, len(trading_pairs), size)] or [()]
+        sources = [source, *(self._source() for _ in shares[1:])]
+        return [(one, one.subscriptions(channels, share)) for one, share in zip(sources, shares, strict=True)]
 
     def _take(self, item: object) -> Sequence[object]:
         if isinstance(item, _BOOKS):
@@ -109,9 +119,9 @@ class OrderBookTracker:
 
     def _note(self, control: Control) -> None:
         if control.kind in (ControlKind.CONNECTED, ControlKind.RECONNECTED):
-            self._is_connected = True
+            self._down -= {(None, None), (control.channel, control.trading_pair)}
         elif control.kind is ControlKind.CLOSED:
-            self._is_connected = False
+            self._down.add((control.channel, control.trading_pair))
         if control.kind in _BREAKS and control.channel in (None, Channel.BOOK):
             self._reader.drop_tops()
             for trading_pair, book in self._books.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -113,10 +113,11 @@ class DataSource(Protocol):
     """The pure half of one stream connection.
 
     url: where to connect. heartbeat: the text frame to send every heartbeat_s seconds. dead_after_s: no frame for
-    this long means the socket is dead.
+    this long means the socket is dead. max_pairs: of how many trading pairs one connection may take a channel.
     """
 
     url: str
+    max_pairs: int
     heartbeat: str
     heartbeat_s: float
     dead_after_s: float
@@ -135,11 +136,15 @@ class DataSource(Protocol):
         ...
 
 
+# A source, which is the pure half of one connection, and what to ask for there.
+Conversation: TypeAlias = tuple[DataSource, Sequence[Subscription]]
+
+
 class StreamTransport(Protocol):
     """The one supervised reconnect loop."""
 
-    def run(self, source: DataSource, subscriptions: Sequence[Subscription]) -> AsyncGenerator[object, None]:
-        """Items of the source and Control values, for as long as the consumer asks.
+    def run(self, *conversations: Conversation) -> AsyncGenerator[object, None]:
+        """Items of the sources and Control values, for as long as the consumer asks. A connection for each source.
 
         Every subscription is asked for, and its acknowledgement awaited, on every new socket; CONNECTED or RECONNECTED
         is yielded only when all are there. Raises StreamLost when the reconnect budget is spent, ProtocolError when

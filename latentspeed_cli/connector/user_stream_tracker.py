@@ -75,7 +75,7 @@ class UserStreamTracker:
         subscribed = tuple(dict.fromkeys((*_STATE_CHANNELS, *channels)))
         pairs = frozenset(trading_pairs)
         subscriptions = self._source.subscriptions(subscribed, trading_pairs)
-        async with aclosing(self._transport.run(self._source, subscriptions)) as items:
+        async with aclosing(self._transport.run((self._source, subscriptions))) as items:
             async for item in items:
                 async for news in self._take(item):
                     if _is_wanted(news, wanted, pairs):

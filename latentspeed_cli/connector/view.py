@@ -229,4 +229,6 @@ class ConnectorView(VenueFlows):
 
     def _book_stream(self) -> OrderBookTracker:
         parts = self.parts
-        return OrderBookTracker(parts.order_book_source(self.symbols), parts.streams(), self.reader, parts.clock)
+        return OrderBookTracker(
+            lambda: parts.order_book_source(self.symbols), parts.streams(), self.reader, parts.clock
+        )

@@ -110,6 +110,8 @@ class Line:
         subscriptions: Sequence[Subscription],
         inbox: Inbox,
         open_socket: OpenSocket = open_socket,
+        *,
+        is_one_of_several: bool = False,
     ) -> None:
         self._clock = clock
         self._open_socket = open_socket
@@ -117,6 +119,9 @@ class Line:
         self._limits = limits
         self._source = source
         self._wanted = {one.key: one for one in subscriptions}
+        # What this line is about, for those who hear of other lines too.
+        about = [(one.channel, one.trading_pair) for one in subscriptions if one.trading_pair is not None]
+        self._scope = about if is_one_of_several else []
         self._inbox = inbox
         self._silence = Silence(subscriptions, limits.stale_after_s)
         self._was_open = False
@@ -353,16 +358,18 @@ class Line:
         since_ns: int | None = None,
         detail: str | None = None,
     ) -> None:
-        self._inbox.put(
-            Control(
-                kind=kind,
-                ts_ns=self._clock.now_ns(),
-                channel=channel,
-                trading_pair=trading_pair,
-                since_ns=since_ns,
-                detail=detail,
+        about = self._scope if channel is None and self._scope else [(channel, trading_pair)]
+        for told_channel, told_pair in about:
+            self._inbox.put(
+                Control(
+                    kind=kind,
+                    ts_ns=self._clock.now_ns(),
+                    channel=told_channel,
+                    trading_pair=told_pair,
+                    since_ns=since_ns,
+                    detail=detail,
+                )
             )
-        )
 
 
 def is_retryable(error: Exception) -> bool:

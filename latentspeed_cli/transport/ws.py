@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 
 from ..clock import Clock
-from ..connector.streams import DataSource, Subscription
+from ..connector.streams import Conversation
 from ..errors import StreamLost
 from .backoff import Jitter
 from .inbox import Inbox
@@ -28,29 +28,47 @@ class WsTransport:
         self._limits = Limits() if limits is None else limits
         self._open_socket = open_socket
 
-    async def run(self, source: DataSource, subscriptions: Sequence[Subscription]) -> AsyncGenerator[object, None]:
-        """Items of `source` and Controls, for as long as the caller asks.
+    async def run(self, *conversations: Conversation) -> AsyncGenerator[object, None]:
+        """Items of the sources and Controls, for as long as the caller asks. A connection for each source.
 
         CONNECTED comes first, when every subscription is acknowledged; CLOSED when the line is lost (since_ns: its
         last frame), RECONNECTED when it is back and everything acknowledged again, GAP when a frame made no sense or
-        the reader was too slow, STALE when a public channel is silent.
+        the reader was too slow, STALE when a public channel is silent. Of several lines, each says so of its own
+        channels and trading pairs.
 
         Raises ConnectFailed when there never was a connection, StreamLost when the budget of failures is spent or the
         venue refuses a subscription, ProtocolError when frames repeatedly make no sense, UsageError or GuardRefused
         for an address that must not be used.
         """
-        check_url(source.url, schemes=("wss", "ws"))
+        for source, _ in conversations:
+            check_url(source.url, schemes=("wss", "ws"))
         inbox = Inbox(self._clock, limit=self._limits.waiting_items)
-        line = Line(self._clock, self._jitter, self._limits, source, subscriptions, inbox, self._open_socket)
-        # The socket is read whether or not the caller is ready, so this is a task; it lives as long as this generator.
-        task = asyncio.create_task(line.run())
-        task.add_done_callback(lambda done: None if done.cancelled() else inbox.fail(_failure(done)))
+        is_one_of_several = len(conversations) > 1
+        # Sockets are read whether or not the caller is ready, so these are tasks; they live as long as this generator.
+        tasks = [
+            asyncio.create_task(
+                Line(
+                    self._clock,
+                    self._jitter,
+                    self._limits,
+                    source,
+                    subscriptions,
+                    inbox,
+                    self._open_socket,
+                    is_one_of_several=is_one_of_several,
+                ).run()
+            )
+            for source, subscriptions in conversations
+        ]
+        for task in tasks:
+            task.add_done_callback(lambda done: None if done.cancelled() else inbox.fail(_failure(done)))
         try:
             while True:
                 yield await inbox.get()
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
 
 def _failure(task: asyncio.Task[None]) -> BaseException:

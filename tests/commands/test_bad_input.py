@@ -82,7 +82,7 @@ class Stage:
         return value
 
     def words(self, words: list[str]) -> list[str]:
-        many = [f"P{number}-USD" for number in range(101)]
+        many = [f"P{number}-USD" for number in range(501)]
         return [item for word in words for item in (many if word == "<many-pairs>" else [self.fill(word)])]
 
     def set_up(self) -> None:

@@ -14,7 +14,7 @@ from latentspeed_cli.connector.streams import (
     Channel,
     Control,
     ControlKind,
-    DataSource,
+    Conversation,
     SnapshotEnd,
     Subscription,
 )
@@ -36,12 +36,15 @@ class Source:
 
     url = heartbeat = ""
     heartbeat_s = dead_after_s = 1.0
+    max_pairs = 2
 
     def __init__(self) -> None:
         self.asked: list[tuple[Channel, ...]] = []
+        self.pairs: list[tuple[str, ...]] = []
 
     def subscriptions(self, channels: Sequence[Channel], trading_pairs: Sequence[str]) -> Sequence[Subscription]:
         self.asked.append(tuple(channels))
+        self.pairs.append(tuple(trading_pairs))
         return [Subscription(key=channel.value, message="", channel=channel) for channel in channels]
 
     def decode(self, frame: str | bytes, received_ns: int) -> Iterator[object]:
@@ -55,7 +58,8 @@ class Line:
         self.steps = steps
         self.closed = False
 
-    async def run(self, source: DataSource, subscriptions: Sequence[Subscription]) -> AsyncGenerator[object, None]:
+    async def run(self, *conversations: Conversation) -> AsyncGenerator[object, None]:
+        self.conversations = conversations
         try:
             for step in self.steps:
                 if isinstance(step, Exception):
@@ -390,3 +394,11 @@ async def test_a_broken_stream_leaves_no_reference_behind(rig: Rig) -> None:
             pass
         await connector.place_order(market())
         assert len(rig.http.kinds("book")) == 1
+
+
+async def test_more_markets_than_a_connection_takes_have_several(rig: Rig) -> None:
+    connector, source, line = streaming(rig, CONNECTED)
+    source.max_pairs = 1
+    await collect(connector, Channel.BOOK, trading_pairs=[PAIR, "ETH-USD"])
+    assert source.pairs == [(PAIR,), ("ETH-USD",)]
+    assert len(line.conversations) == 2

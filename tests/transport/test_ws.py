@@ -56,6 +56,7 @@ class Source:
     """A venue whose frames are JSON lists: [kind, what]."""
 
     heartbeat = "ping"
+    max_pairs = 1_000
 
     def __init__(self, port: int, *, heartbeat_s: float = 5, dead_after_s: float = 5) -> None:
         self.url = f"ws://127.0.0.1:{port}/ws"
@@ -156,7 +157,7 @@ async def send(socket: ServerConnection, *rows: tuple[str, object]) -> None:
 
 
 def stream(source: Source, *wanted: Subscription, limits: Limits = QUICK) -> AsyncGenerator[object, None]:
-    return WsTransport(SystemClock(), SeededEntropy(1), limits).run(source, wanted)
+    return WsTransport(SystemClock(), SeededEntropy(1), limits).run((source, wanted))
 
 
 async def take(items: AsyncIterator[object], count: int) -> list[object]:
@@ -430,6 +431,31 @@ async def test_a_refusal_after_a_reconnect_is_tried_again() -> None:
     async with venue(handler) as seen:
         assert kinds(await take(stream(Source(seen.port), FILLS), 3)) == [CONNECTED, CLOSED, RECONNECTED]
         assert seen.connections == 3
+
+
+async def test_of_several_lines_each_tells_of_its_own() -> None:
+    lost = asyncio.Event()
+
+    async def handler(socket: ServerConnection, number: int) -> None:
+        message = await socket.recv()
+        assert isinstance(message, str)
+        key = message.removeprefix("want ")
+        await socket.send(json.dumps([["ack", key]]))
+        if key == TRADES.key and number <= 2:
+            await lost.wait()
+            return
+        await socket.wait_closed()
+
+    async with venue(handler) as seen:
+        transport = WsTransport(SystemClock(), SeededEntropy(1), QUICK)
+        items = transport.run((Source(seen.port), [BOOK]), (Source(seen.port), [TRADES]))
+        up = await take(items, 2)
+        lost.set()
+        told = up + await take(items, 2)
+    about = [(item.kind, item.channel, item.trading_pair) for item in told if isinstance(item, Control)]
+    books, trades = (BOOK.channel, BOOK.trading_pair), (TRADES.channel, TRADES.trading_pair)
+    assert sorted(about[:2], key=str) == sorted([(CONNECTED, *books), (CONNECTED, *trades)], key=str)
+    assert about[2:] == [(CLOSED, *trades), (RECONNECTED, *trades)]
 
 
 async def test_a_passing_refusal_is_tried_again_at_once() -> None:

@@ -26,6 +26,8 @@ from .wire import count, shape
 PING = '{"type":"ping"}'
 HEARTBEAT_S = 30.0
 DEAD_AFTER_S = 60.0
+# Of each public channel, on one connection.
+MAX_PAIRS = 32
 HEIGHTS = "v4_block_height"
 MARKETS = "v4_markets"
 _WITHOUT_ID = frozenset({HEIGHTS, MARKETS})
@@ -104,6 +106,7 @@ class FrameSource:
     heartbeat = PING
     heartbeat_s = HEARTBEAT_S
     dead_after_s = DEAD_AFTER_S
+    max_pairs = MAX_PAIRS
 
     def __init__(self) -> None:
         self._asked: dict[str, Subscription] = {}

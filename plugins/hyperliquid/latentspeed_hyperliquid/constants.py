@@ -62,6 +62,8 @@ ADDRESS_LIMIT_RETRY_MS = 10_000
 PING = '{"method":"ping"}'
 HEARTBEAT_S = 30.0
 DEAD_AFTER_S = 60.0
+# Of one address, over all its connections.
+MAX_SUBSCRIPTIONS = 1_000
 GREETING = "Websocket connection established."
 
 # Order statuses (orderStatus, historicalOrders, orderUpdates).

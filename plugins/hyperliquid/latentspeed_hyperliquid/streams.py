@@ -10,7 +10,7 @@ import msgspec
 from latentspeed_cli.connector.streams import Channel, Heartbeat, Subscription, SubscriptionAck, SubscriptionRefused
 from latentspeed_cli.errors import ProtocolError
 
-from .constants import DEAD_AFTER_S, GREETING, HEARTBEAT_S, PING
+from .constants import DEAD_AFTER_S, GREETING, HEARTBEAT_S, MAX_SUBSCRIPTIONS, PING
 from .decode import shape
 from .payloads import Frame, SubscriptionResponse, SubscriptionWire
 
@@ -40,6 +40,7 @@ class FrameSource:
     heartbeat = PING
     heartbeat_s = HEARTBEAT_S
     dead_after_s = DEAD_AFTER_S
+    max_pairs = MAX_SUBSCRIPTIONS
 
     def decode(self, frame: str | bytes, received_ns: int) -> Iterator[object]:
         """The items of one frame. Raises ProtocolError, after the rows that did make sense."""
