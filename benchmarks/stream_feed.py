@@ -1,0 +1,125 @@
+"""A venue that only talks: Hyperliquid's markets, and as many book frames as its listeners take.
+
+`stream_feed.py PAIRS RATE` prints {"port"} and serves /info from the local venue model, with more markets if it has
+fewer than PAIRS, and /ws with ready frames of whole books. They begin when a line has subscribed to PAIRS markets, in
+turns over these, RATE a second altogether, or as fast as they are taken when RATE is 0. Every frame carries the time at
+which it is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from time import time_ns
+
+from aiohttp import WSMsgType, web
+from latentspeed_hyperliquid.sandbox.model import HyperliquidModel
+
+from latentspeed_cli.sandbox.model import SCENARIOS, HttpRequest
+
+BOOKS = 4_000  # of all markets together; then the same again
+LEVELS = 5
+BATCH = 10
+BUFFER_BYTES = 1 << 18
+NAP_S = 0.0005
+
+
+def frame(text: bytes) -> bytes:
+    """A text frame as a server sends it: without a mask."""
+    size = len(text)
+    return (bytes((0x81, size)) if size < 126 else bytes((0x81, 126)) + size.to_bytes(2, "big")) + text
+
+
+def book(number: int) -> list[list[dict[str, object]]]:
+    """A book that differs from the one before in some of its levels, as books do."""
+    middle = 50_000 + number // 7 % 50
+    return [
+        [
+            {
+                "px": f"{middle + side * (depth + 1)}.0",
+                "sz": f"{((number // (depth + 1) + depth * 17) % 997 + 1) / 1000:.3f}",
+                "n": depth + 1,
+            }
+            for depth in range(LEVELS)
+        ]
+        for side in (-1, 1)
+    ]
+
+
+async def talk(transport: asyncio.Transport, coins: list[str], rate: float) -> None:
+    """Straight to the socket: a server that composes each frame would be what is measured."""
+    parts = [
+        (f'{{"channel":"l2Book","data":{{"coin":"{coins[number % len(coins)]}","time":', json.dumps(book(number)))
+        for number in range(BOOKS // len(coins) * len(coins))
+    ]
+    loop = asyncio.get_running_loop()
+    sent, began_s = 0, loop.time()
+    while not transport.is_closing():
+        is_ahead = rate and sent >= (loop.time() - began_s) * rate
+        if is_ahead or transport.get_write_buffer_size() > BUFFER_BYTES:
+            await asyncio.sleep(NAP_S)
+            continue
+        batch = [parts[(sent + index) % len(parts)] for index in range(BATCH)]
+        now_ms = time_ns() // 1_000_000
+        transport.write(b"".join([frame(f'{head}{now_ms},"levels":{levels}}}}}'.encode()) for head, levels in batch]))
+        sent += BATCH
+        if not sent % 200:
+            await asyncio.sleep(0)
+
+
+def widened(body: bytes, pairs: int) -> bytes:
+    """An answer of /info with at least so many markets, if it lists them."""
+    said = json.loads(body)
+    meta, contexts = (said[0], said[1]) if isinstance(said, list) and len(said) == 2 else (said, None)
+    if not isinstance(meta, dict) or "universe" not in meta or "tokens" in meta:
+        return body
+    model = meta["universe"][0]
+    for number in range(len(meta["universe"]), pairs + 1):
+        meta["universe"].append({**model, "name": f"M{number}"})
+        if contexts is not None:
+            contexts.append(contexts[0])
+    return json.dumps(said).encode()
+
+
+async def main(pairs: int, rate: float) -> None:
+    model = HyperliquidModel(SCENARIOS["bench"])
+    model.load([], time_ns())
+
+    async def info(request: web.Request) -> web.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        body = await request.read()
+        asked = HttpRequest(method="POST", path="/info", query={}, headers=headers, body=body, peer="listener")
+        said = model.http(asked, time_ns())
+        return web.Response(status=said.status, body=widened(said.body, pairs), content_type=said.content_type)
+
+    async def stream(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(compress=False)
+        await socket.prepare(request)
+        coins: list[str] = []
+        async for message in socket:
+            if message.type is not WSMsgType.TEXT:
+                break
+            asked = json.loads(message.data)
+            if asked.get("method") != "subscribe":
+                continue
+            await socket.send_json({"channel": "subscriptionResponse", "data": asked})
+            if asked["subscription"]["type"] == "l2Book":
+                coins.append(asked["subscription"]["coin"])
+            if len(coins) == pairs and request.transport is not None:
+                await talk(request.transport, coins, rate)
+                break
+        return socket
+
+    app = web.Application()
+    app.router.add_post("/info", info)
+    app.router.add_get("/ws", stream)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    print(json.dumps({"port": runner.addresses[0][1]}), flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2])))

@@ -1,0 +1,132 @@
+"""Streams: how many records a second each of several programs prints from one feed, and at what cost ours does.
+
+`stream_rate.py` prints JSON: {"rates": {name: {"records", "seconds", "cpu_us"}}, "many": {"records", "cores",
+"p50_ms", "p99_ms"}}. `rates`: as fast as they can, one market; cpu_us is processor time a record, start included.
+`many`: 200 markets, 5,000 frames a second; from the time that stands in a frame to the line on stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PYTHON = sys.executable
+PEERS = str(ROOT / ".venv-peers" / "bin" / "python")
+SECONDS = 5.0
+MANY_PAIRS, MANY_RATE, MANY_SECONDS = 200, 5_000, 10.0
+
+
+@contextmanager
+def feed(pairs: int, rate: float) -> Iterator[tuple[str, list[str]]]:
+    """Its base URL and its coins."""
+    command = [PYTHON, "-P", str(HERE / "stream_feed.py"), str(pairs), str(rate)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            url = f"http://127.0.0.1:{json.loads(server.stdout.readline())['port']}"
+            asked = urllib.request.Request(
+                f"{url}/info", data=b'{"type":"meta"}', headers={"Content-Type": "application/json"}
+            )
+            with urllib.request.urlopen(asked, timeout=10) as answer:
+                listed = [asset["name"] for asset in json.load(answer)["universe"] if not asset.get("isDelisted")]
+            yield url, listed[:pairs]
+        finally:
+            server.terminate()
+
+
+def measured(command: Sequence[str], environment: dict[str, str]) -> dict[str, float]:
+    """What a program printed, between its first and its last record, and what it cost."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    first_s = last_s = 0.0
+    records = 0
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, bufsize=1 << 20) as program:
+        assert program.stdout is not None
+        for line in program.stdout:
+            if b'"book"' in line:
+                last_s = time.monotonic()
+                first_s = first_s or last_s
+                records += 1
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    if records < 2:
+        raise SystemExit(f"{command} printed {records} records")
+    return {"records": records, "seconds": last_s - first_s, "cpu_us": cpu_s / records * 1e6}
+
+
+def environ(folder: str, url: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LATENTSPEED_")}
+    places = {f"LATENTSPEED_{kind}_DIR": folder for kind in ("STATE", "CONFIG", "CACHE")}
+    return kept | places | {"LATENTSPEED_NETWORK": "sandbox", "LATENTSPEED_BASE_URL": url}
+
+
+def ours(pairs: Sequence[str], seconds: float) -> list[str]:
+    return [
+        PYTHON,
+        "-P",
+        "-m",
+        "latentspeed_cli",
+        "stream",
+        "book",
+        *pairs,
+        "-o",
+        "ndjson",
+        "--duration",
+        f"{seconds:g}s",
+    ]
+
+
+def rates(folder: str) -> dict[str, dict[str, float]]:
+    told = {}
+    with feed(1, 0) as (url, coins):
+        programs = {
+            "ours": ours([f"{coin}-USD" for coin in coins], SECONDS),
+            "bare": [PYTHON, "-P", str(HERE / "bare_stream.py"), url, str(SECONDS), *coins],
+            "hyperliquid-python-sdk": [PEERS, "-P", str(HERE / "sdk_stream.py"), url, str(SECONDS), *coins],
+            "ccxt.pro": [PEERS, "-P", str(HERE / "ccxt_stream.py"), url, str(SECONDS), *coins],
+        }
+        for name, command in programs.items():
+            told[name] = measured(command, environ(folder, url))
+    return told
+
+
+def many(folder: str) -> dict[str, float]:
+    with feed(MANY_PAIRS, MANY_RATE) as (url, coins):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = ours([f"{coin}-USD" for coin in coins], MANY_SECONDS)
+        late_ms: list[float] = []
+        with subprocess.Popen(command, env=environ(folder, url), stdout=subprocess.PIPE, bufsize=0) as program:
+            assert program.stdout is not None
+            for line in program.stdout:
+                now_ns = time.time_ns()
+                _, found, rest = line.partition(b'"ts_ns":')
+                if found and b'"schema":"book"' in line:
+                    late_ms.append((now_ns - int(rest[:19])) / 1e6)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    late_ms.sort()
+    return {
+        "records": len(late_ms),
+        "cores": cpu_s / MANY_SECONDS,
+        "p50_ms": late_ms[len(late_ms) // 2],
+        "p99_ms": late_ms[len(late_ms) * 99 // 100],
+    }
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="latentspeed-bench-") as folder:
+        print(json.dumps({"rates": rates(folder), "many": many(folder)}))
+
+
+if __name__ == "__main__":
+    main()
