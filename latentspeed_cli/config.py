@@ -174,6 +174,14 @@ def read_input(name: str) -> bytes:
     return data
 
 
+def write_output(name: str, data: bytes) -> None:
+    """Put `data` into a file that a command was told to write. Raises UsageError."""
+    try:
+        Path(name).expanduser().write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"{name} cannot be written: {error.strerror}") from None
+
+
 def parse_duration(text: str, what: str) -> float:
     """Seconds: "90s", "500ms", "10m", "1h", "2d"; a bare number is seconds. Above zero. Raises UsageError."""
     match = _DURATION.fullmatch(text)

@@ -37,6 +37,7 @@ VERBS = {
     "trades": "List trades of a market.",
     "candles": "List candles of a market.",
     "watch": "Keep a read on the screen, up to date.",
+    "plot": "Draw a book, candles, profit or funding.",
     "wait": "Wait until an order is open, filled or done.",
     "reconcile": "Decide every undecided order.",
     "journal": "Show, export and verify the operation log.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -141,6 +142,17 @@ class Output:
             lines.flush()
         finally:
             signal.signal(signal.SIGALRM, previous)
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Columns and rows of the terminal that results are shown on; None where they are not."""
+        if not _is_terminal(self.stdout):
+            return None
+        try:
+            found = os.get_terminal_size(self.stdout.fileno() if self.stdout is not None else -1)
+        except (OSError, ValueError):
+            return None
+        return (found.columns, found.lines) if found.columns and found.lines else None
 
     @property
     def shows_progress(self) -> bool:

@@ -40,6 +40,7 @@ from .market import (
     trade_record,
 )
 from .orders import EvidenceRow, Fee, FillList, FillRecord, OrderList, OrderRecord, Outcome, fill_record, order_record
+from .plots import PlotRecord, PlotSeries
 from .reference import (
     CandleList,
     CandleRecord,
@@ -103,6 +104,8 @@ __all__ = [
     "OrderList",
     "OrderRecord",
     "Outcome",
+    "PlotRecord",
+    "PlotSeries",
     "PositionList",
     "PositionRecord",
     "Record",

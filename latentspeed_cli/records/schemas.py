@@ -25,6 +25,7 @@ from .health import FindingList, FindingRecord
 from .journal import FactList, FactRecord, VerifiedRecord
 from .market import BboList, BboRecord, BookList, BookRecord, TradeList, TradeRecord
 from .orders import FillList, FillRecord, OrderList, OrderRecord
+from .plots import PlotRecord
 from .reference import (
     CandleList,
     CandleRecord,
@@ -67,6 +68,7 @@ SCHEMAS: dict[str, type[Record]] = {
     "transfer": TransferRecord,
     "control": ControlRecord,
     "status": StatusRecord,
+    "plot": PlotRecord,
     "finding": FindingRecord,
     "findings": FindingList,
     "decision": DecisionRecord,
