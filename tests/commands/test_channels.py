@@ -136,3 +136,33 @@ def test_words_that_do_not_fit(terminal: Terminal) -> None:
     assert (
         terminal.run(["stream", "ticker,funding", "BTC-USD", "--fields", "rate,mark_price", "--count", "2"]).code == 0
     )
+
+
+def test_money_that_comes_and_funding_are_events(here: Terminal) -> None:
+    exchange = here.exchange
+    assert exchange is not None
+    bought = here.run(["place", "buy", "ETH-USD", "0.5", "--type", "market", "-o", "json"])
+    assert bought.code == 0, bought.err
+
+    def happen() -> None:
+        time.sleep(1.5)
+        exchange.order("fund", address=exchange.account, amount="250")
+        exchange.order("funding")
+
+    happening = threading.Thread(target=happen)
+    happening.start()
+    records = told(here.run(["stream", "events", "--duration", "5s"]))
+    happening.join()
+    payments = here.run(["funding", "ETH-USD", "--since", "2h", "-o", "json"])
+    sold = here.run(["place", "sell", "ETH-USD", "0.5", "--type", "market", "--reduce-only"])
+    assert sold.code == 0, sold.err
+    assert payments.code == 0, payments.err
+    jsonschema.validate(payments.json, json_schema("funding-payments"))
+    paid = payments.json["items"][-1]  # its time is that of the hour
+    assert (paid["trading_pair"], Decimal(paid["position_amount"])) == ("ETH-USD", Decimal("0.5"))
+    assert Decimal(paid["amount"]) * Decimal(paid["rate"]) < 0, "who holds pays a positive rate"
+    if exchange.venue == "hyperliquid":  # the other tells of transfers between accounts, and of no funding
+        (transfer,) = [record for record in records if record["schema"] == "transfer"]
+        assert (transfer["kind"], transfer["currency"], transfer["amount"]) == ("deposit", "USDC", "250")
+        (streamed,) = [record for record in records if record["schema"] == "funding-payment"]
+        assert streamed["amount"] == paid["amount"]

@@ -20,7 +20,7 @@ from latentspeed_cli.connector.streams import (
     SubscriptionAck,
     SubscriptionRefused,
 )
-from latentspeed_cli.core.account import Balance, Position
+from latentspeed_cli.core.account import Balance, Position, Transfer
 from latentspeed_cli.core.market_data import BestBidOffer, Candle, MarketContext, OrderBookSnapshot, PublicTrade
 from latentspeed_cli.core.reports import OrderUpdate, Report, TradeUpdate
 from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
@@ -679,3 +679,34 @@ def test_addresses_of_the_networks() -> None:
     )
     assert (main.rate.weight, main.rate.window_s) == (100, 10), "100 requests at once, and then none for 10 s"
     assert own.rate.weight > main.rate.weight
+
+
+def transfer(kind: str, **changes: Any) -> dict[str, Any]:
+    wallet = {"address": "dydx1wallet"}
+    return {
+        "sender": wallet if kind == "DEPOSIT" else {"address": ADDRESS, "subaccountNumber": 0},
+        "recipient": wallet if kind == "WITHDRAWAL" else {"address": ADDRESS, "subaccountNumber": 5},
+        "symbol": "USDC",
+        "size": "12.5",
+        "type": kind,
+        "createdAt": "2026-10-01T00:00:00.000Z",
+        "createdAtHeight": "900",
+        "transactionHash": "AB",
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "counterparty"),
+    [
+        ("DEPOSIT", "12.5", "dydx1wallet"),
+        ("WITHDRAWAL", "-12.5", "dydx1wallet"),
+        ("TRANSFER_OUT", "-12.5", f"{ADDRESS}/5"),
+        ("TRANSFER_IN", "12.5", f"{ADDRESS}/0"),
+    ],
+)
+def test_transfers_are_events_with_a_sign(kind: str, amount: str, counterparty: str) -> None:
+    (told_,) = private_line(Channel.EVENTS).data("v4_subaccounts", NAME, {"transfers": transfer(kind)})
+    assert isinstance(told_, Transfer)
+    assert (told_.kind, told_.amount, told_.counterparty) == (kind.lower(), Decimal(amount), counterparty)
+    assert private_line(Channel.ORDERS).data("v4_subaccounts", NAME, {"transfers": transfer(kind)}) == []
