@@ -442,10 +442,12 @@ class LedgerData(Payload, frozen=True, kw_only=True):
 
 
 class ClearinghouseData(Payload, frozen=True, kw_only=True):
+    user: str
     clearinghouse_state: ClearinghouseState
 
 
 class SpotData(Payload, frozen=True, kw_only=True):
+    user: str
     spot_state: SpotState
 
 

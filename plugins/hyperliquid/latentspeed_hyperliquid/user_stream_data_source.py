@@ -81,8 +81,7 @@ class HyperliquidUserStreamDataSource(FrameSource):
                 yield from decode.each(decode.shape(data, list[msgspec.Raw]), self._order)
             case "userFills":
                 said: UserFillsData = decode.shape(data, UserFillsData)
-                if said.user.lower() != self.account:
-                    raise ProtocolError(f"fills of another account, {said.user}", payload=bytes(data))
+                self._check(said.user, data)
                 yield from self._fills(said.fills, received_ns)
                 if said.is_snapshot:
                     yield SnapshotEnd(Channel.FILLS)
@@ -90,15 +89,24 @@ class HyperliquidUserStreamDataSource(FrameSource):
                 yield from self._events(decode.shape(data, UserEventData), received_ns)
             case "userNonFundingLedgerUpdates":
                 ledger: LedgerData = decode.shape(data, LedgerData)
+                self._check(ledger.user, data)
                 if not ledger.is_snapshot:
                     yield from decode.transfers(ledger.non_funding_ledger_updates, self.account)
             case "clearinghouseState":
-                yield from self._account(decode.shape(data, ClearinghouseData).clearinghouse_state, received_ns)
+                state: ClearinghouseData = decode.shape(data, ClearinghouseData)
+                self._check(state.user, data)
+                yield from self._account(state.clearinghouse_state, received_ns)
             case "spotState":
                 spot: SpotData = decode.shape(data, SpotData)
+                self._check(spot.user, data)
                 yield from self._changed_balances(decode.spot_balances(spot.spot_state), received_ns)
             case _:
                 raise ProtocolError(f"a frame of the unknown channel {channel!r}", payload=bytes(data))
+
+    def _check(self, user: str, data: msgspec.Raw) -> None:
+        """Raise ProtocolError for news of somebody else."""
+        if user.lower() != self.account:
+            raise ProtocolError(f"news of another account, {user}", payload=bytes(data))
 
     def _account(self, state: ClearinghouseState, received_ns: int) -> Iterator[object]:
         """What changed since the last look. A position that is gone is told once more, with nothing in it."""

@@ -21,7 +21,7 @@ from latentspeed_cli.connector.streams import (
     SubscriptionAck,
     SubscriptionRefused,
 )
-from latentspeed_cli.core.account import FundingPayment, Liquidation
+from latentspeed_cli.core.account import Balance, FundingPayment, Liquidation, Position, Transfer
 from latentspeed_cli.core.market_data import MarketContext, MidPrice
 from latentspeed_cli.core.reports import OrderUpdate, Report, TradeUpdate
 from latentspeed_cli.core.symbols import SymbolMap
@@ -278,3 +278,90 @@ def test_whose_stream_it_is(symbols: SymbolMap) -> None:
     with pytest.raises(CredentialError) as caught:
         source()
     assert caught.value.exit_code == 7
+
+
+def account(*held: tuple[str, str], value: str = "1000.0", user: str = K1_ADDRESS) -> str:
+    """A frame of clearinghouseState. held: coin and signed size."""
+    summary = {"accountValue": value, "totalNtlPos": "0.0", "totalRawUsd": value, "totalMarginUsed": "0.0"}
+    positions = [
+        {
+            "type": "oneWay",
+            "position": {
+                "coin": coin,
+                "szi": size,
+                "leverage": {"type": "cross", "value": 20},
+                "entryPx": "100.0",
+                "positionValue": "100.0",
+                "unrealizedPnl": "0.0",
+                "returnOnEquity": "0.0",
+                "liquidationPx": None,
+                "marginUsed": "5.0",
+                "maxLeverage": 40,
+            },
+        }
+        for coin, size in held
+    ]
+    state = {
+        "marginSummary": summary,
+        "crossMarginSummary": summary,
+        "crossMaintenanceMarginUsed": "0.0",
+        "withdrawable": value,
+        "assetPositions": positions,
+        "time": 1_790_000_000_000,
+    }
+    return frame("clearinghouseState", {"dex": "", "user": user, "clearinghouseState": state})
+
+
+def test_positions_are_told_when_they_change_and_once_when_they_close(private: HyperliquidUserStreamDataSource) -> None:
+    private.subscriptions((Channel.POSITIONS,), ())
+    (opened,) = read(private, account(("BTC", "0.5")))
+    assert isinstance(opened, Position)
+    assert (opened.trading_pair, opened.amount, opened.ts_ns) == ("BTC-USD", Decimal("0.5"), 1_790_000_000_000_000_000)
+    assert read(private, account(("BTC", "0.5"))) == []
+    (grown,) = read(private, account(("BTC", "0.7")))
+    assert grown.amount == Decimal("0.7")
+    (closed,) = read(private, account())
+    assert (closed.trading_pair, closed.amount, closed.entry_price) == ("BTC-USD", 0, None)
+    assert read(private, account()) == []
+
+
+def test_balances_of_both_sides(private: HyperliquidUserStreamDataSource) -> None:
+    wanted = private.subscriptions((Channel.POSITIONS, Channel.BALANCES), ())
+    assert [one["type"] for one in asked(wanted)] == ["clearinghouseState", "spotState"]
+    (collateral,) = read(private, account(value="1000.0"))
+    assert collateral == Balance(
+        currency="USDC", total=Decimal(1000), available=Decimal(1000), ts_ns=1_790_000_000_000_000_000
+    )
+    spot = {"user": K1_ADDRESS, "spotState": {"balances": [{"coin": "HYPE", "total": "5.0", "hold": "2.0"}]}}
+    (held,) = read(private, frame("spotState", spot))
+    assert (held.currency, held.total, held.available) == ("spot:HYPE", 5, 3)
+    assert read(private, frame("spotState", spot)) == []
+
+
+@pytest.mark.parametrize(
+    ("delta", "amount"),
+    [
+        ({"type": "deposit", "usdc": "10.0"}, "10"),
+        ({"type": "withdraw", "usdc": "10.0", "nonce": 1, "fee": "1.0"}, "-10"),
+        ({"type": "accountClassTransfer", "usdc": "10.0", "toPerp": True}, "10"),
+        ({"type": "accountClassTransfer", "usdc": "10.0", "toPerp": False}, "-10"),
+        ({"type": "internalTransfer", "usdc": "10.0", "user": MASTER, "destination": K1_ADDRESS, "fee": "1.0"}, "10"),
+        ({"type": "internalTransfer", "usdc": "10.0", "user": K1_ADDRESS, "destination": MASTER, "fee": "1.0"}, "-10"),
+        ({"type": "rewardsClaim", "amount": "10.0", "token": "HYPE"}, "10"),
+    ],
+)
+def test_transfers_are_events_with_a_sign(
+    private: HyperliquidUserStreamDataSource, delta: dict[str, object], amount: str
+) -> None:
+    row = {"time": 1_790_000_000_000, "hash": "0x", "delta": delta}
+    data = {"user": K1_ADDRESS, "nonFundingLedgerUpdates": [row]}
+    (told,) = read(private, frame("userNonFundingLedgerUpdates", data))
+    assert isinstance(told, Transfer)
+    assert (told.kind, told.amount, told.currency) == (delta["type"], Decimal(amount), delta.get("token", "USDC"))
+    assert read(private, frame("userNonFundingLedgerUpdates", {**data, "isSnapshot": True})) == []
+
+
+def test_news_of_another_account_is_loud(private: HyperliquidUserStreamDataSource) -> None:
+    private.subscriptions((Channel.POSITIONS,), ())
+    with pytest.raises(ProtocolError, match="another account"):
+        read(private, account(user=MASTER))
