@@ -33,7 +33,7 @@ def candles(
     ctx: typer.Context,
     names: Pairs = None,
     pair: PairOption = None,
-    interval: Annotated[str, typer.Option(help="1m to 1M, 1h by default.", autocompletion=_intervals)] = "1h",
+    interval: Annotated[str, typer.Option(help="1m to 1M.", autocompletion=_intervals)] = "1h",
     since: Since = None,
     until: Until = None,
     limit: Limit = None,

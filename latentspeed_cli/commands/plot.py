@@ -62,7 +62,7 @@ def plot(
     ctx: typer.Context,
     kind: Annotated[str, typer.Argument(help="book, candles, pnl or funding", autocompletion=_kinds)],
     pairs: Pairs = None,
-    interval: Annotated[str, typer.Option(help="Of candles, 1h by default.")] = "1h",
+    interval: Annotated[str, typer.Option(help="Of candles, 1m to 1M.")] = "1h",
     since: Since = None,
     until: Until = None,
     depth: Annotated[str | None, typer.Option(help="Levels of a book, 50 by default.")] = None,

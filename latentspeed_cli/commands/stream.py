@@ -57,11 +57,9 @@ def _channels(ctx: object, args: object, incomplete: str) -> list[str]:
 @app.command(cls=VerbCommand)
 def stream(
     ctx: typer.Context,
-    channel: Annotated[
-        str, typer.Argument(help="One channel, or several as book,trades; see below.", autocompletion=_channels)
-    ],
+    channel: Annotated[str, typer.Argument(help="One channel, or several as book,trades.", autocompletion=_channels)],
     pairs: Pairs = None,
-    interval: Annotated[str, typer.Option(help="Of candles, 1m by default.")] = DEFAULT_INTERVAL,
+    interval: Annotated[str, typer.Option(help="Of candles, 1m to 1M.")] = DEFAULT_INTERVAL,
     depth: Annotated[str | None, typer.Option(help="Levels of a book, all by default.")] = None,
     count: Annotated[str | None, typer.Option(help="End after so many records.")] = None,
     duration: Annotated[str | None, typer.Option(help="End after this time, as 30s.")] = None,
