@@ -115,7 +115,7 @@ def test_candles_of_a_span(here: Terminal) -> None:
 def test_rates_of_past_hours_and_of_this_one(here: Terminal) -> None:
     rates = items(here, "funding", "BTC-USD", "--rates", "--since", "5h")
     assert [rate["is_current"] for rate in rates] == [False] * 5 + [True]
-    assert items(here, "funding", "--since", "1h") == []
+    assert items(here, "funding", "--since", "1s") == []
     assert here.run(["funding", "--rates"]).code == 2
 
 
