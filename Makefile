@@ -24,7 +24,7 @@ types: .venv/deps
 	$(BIN)/mypy $(CHECKED)
 
 unit: .venv/wheel
-	$(RUN) $(BIN)/pytest -m "not oracle" --cov=latentspeed_cli.core.order_state --cov-branch --cov-fail-under=100
+	$(RUN) $(BIN)/pytest -m "not oracle" -n 4 --dist loadfile --cov=latentspeed_cli.core.order_state --cov-branch --cov-fail-under=100
 
 # docs/simulator.md. One seed is one simulated world; `make simulate SEEDS=0..20000 VENUE=dydx_v4` plays many.
 SEEDS ?= 0..2000

@@ -36,8 +36,16 @@ SEAMS: dict[str, tuple[str, ...]] = {
         "latentspeed_cli/transport/grpc.py",  # it keeps the library's own words off stderr
         "latentspeed_cli/sandbox/supervisor.py",  # it keeps the user's keys out of the server's environment
     ),
-    "stdout": ("latentspeed_cli/output.py", "latentspeed_cli/main.py", "latentspeed_cli/commands/call.py"),
-    "processes": ("latentspeed_cli/sandbox/",),
+    "stdout": (
+        "latentspeed_cli/output.py",
+        "latentspeed_cli/main.py",
+        "latentspeed_cli/commands/call.py",
+        "latentspeed_cli/testing/simulator/__main__.py",  # a program of its own, for developers
+    ),
+    "processes": (
+        "latentspeed_cli/sandbox/",
+        "latentspeed_cli/testing/simulator/campaign.py",  # a world for each core
+    ),
 }
 MODULES = {
     "time": "time",
