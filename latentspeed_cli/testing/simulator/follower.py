@@ -6,15 +6,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING
 
 from ...connector.streams import Channel
 from ...core.reports import TradeUpdate
 from ...errors import LatentspeedError
+from .host import BASE_NS
 from .process import Process
-
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 # Longer than it takes to find out that a socket is dead, and to come back.
 PATIENCE_S = 100.0
@@ -66,7 +64,7 @@ class Follower:
         told: set[str] = set()
         try:
             async with process.connector(sign=False) as connector:
-                news = connector.stream((Channel.FILLS,), since_ns=self._world.base_ns)
+                news = connector.stream((Channel.FILLS,), since_ns=BASE_NS)
                 async with aclosing(news) as items:
                     async for item in items:
                         if isinstance(item, TradeUpdate):

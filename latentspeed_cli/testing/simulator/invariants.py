@@ -9,19 +9,16 @@ from collections import Counter
 from collections.abc import Collection
 from contextlib import closing
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from ...core.in_flight_order import InFlightOrder
 from ...core.types import OrderState
 from ...errors import Exit, LatentspeedError
 from ...journal import Journal
 from ...journal.facts import Attempt, decode_body
-from .process import INSTANCE, Process
+from .host import open_journal
 from .site import Standing, TrueOrder, Truth
-from .watch import NOTHING_LIVE, Result, executed_of
-
-if TYPE_CHECKING:
-    from .world import Violation, World
+from .watch import NOTHING_LIVE, Result, Watch, executed_of
+from .world import Violation, World
 
 _STATES: dict[Standing, frozenset[OrderState]] = {
     "open": frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED}),
@@ -39,8 +36,6 @@ MAX_TOOK_S = 15.0 + 30.0 + 25.0
 
 def check_equal(world: World) -> list[Violation]:
     """I2 and I4: what the journal says is what the venue says."""
-    from .world import Violation
-
     found: list[Violation] = []
 
     def differs(invariant: str, said: str) -> None:
@@ -91,7 +86,7 @@ def _expected(order: InFlightOrder, at_venue: TrueOrder, executed: Decimal) -> f
     return _STATES[at_venue.standing]
 
 
-def check_end(world: World) -> None:
+def check_end(world: World, watch: Watch) -> None:
     """Everything else, when every order has been ended."""
     truth = world.truth()
     for twin, accepted in sorted(world.venue.accepted.items()):
@@ -102,7 +97,7 @@ def check_end(world: World) -> None:
     try:
         with closing(_journal(world)) as journal:
             journal.verify()
-            _check_attempts(world, journal)
+            _check_attempts(world, watch, journal)
             for known in journal.orders():
                 _check_ended(world, known)
     except LatentspeedError as error:
@@ -112,18 +107,18 @@ def check_end(world: World) -> None:
             world.broken("I5", f"order {order.exchange_order_id} {order.twin} is open still")
     for difference in check_equal(world):
         world.broken(difference.invariant, difference.said)
-    _check_results(world, truth)
-    _check_secrets(world)
+    _check_results(world, watch, truth)
+    _check_secrets(world, watch)
     for said in world.loop.troubles:
         world.broken("I16", f"nobody caught: {said}")
 
 
-def _check_attempts(world: World, journal: Journal) -> None:
+def _check_attempts(world: World, watch: Watch, journal: Journal) -> None:
     """I1, I9: what left was an attempt in the journal, and left once for each."""
     attempts = Counter(
         body.body_sha256 for fact in journal.facts() if isinstance(body := decode_body(fact.kind, fact.body), Attempt)
     )
-    sent = Counter(leave.digest for leave in world.watch.leaves if leave.sent.kind == "place")
+    sent = Counter(leave.digest for leave in watch.leaves if leave.sent.kind == "place")
     for digest, count in sent.items():
         if count > attempts[digest]:
             world.broken("I1", f"a placement left {count} times, for {attempts[digest]} attempts in the journal")
@@ -138,12 +133,12 @@ def _check_ended(world: World, order: InFlightOrder) -> None:
         world.broken("I12", f"{order.client_order_id} is of network {order.network}")
 
 
-def _check_secrets(world: World) -> None:
+def _check_secrets(world: World, watch: Watch) -> None:
     """I14: neither the key nor a signature is anywhere but in the requests."""
     kept = [bytes(image.durable) for image in world.disk.images.values()]
-    for secret in (world.site.key, *sorted(world.watch.secrets)):
+    for secret in (world.site.key, *sorted(watch.secrets)):
         text = secret.encode()
-        if any(text in data for data in (*kept, *world.watch.outputs)):
+        if any(text in data for data in (*kept, *watch.outputs)):
             world.broken("I14", f"a secret was written down or shown: {secret[:6]}...")
 
 
@@ -155,19 +150,19 @@ def check_stream(world: World, who: str, streamed: Collection[str]) -> None:
         world.broken("I3", f"{who} was told {len(streamed)} fills of {len(wanted)}; missing are {missing}")
 
 
-def _check_results(world: World, truth: Truth) -> None:
+def _check_results(world: World, watch: Watch, truth: Truth) -> None:
     """I8: what commands said was true when they said it."""
     senders: dict[str, set[str]] = {}
-    for leave in world.watch.leaves:
+    for leave in watch.leaves:
         if leave.sent.kind == "place" and leave.sent.twin is not None:
             senders.setdefault(leave.sent.twin, set()).add(leave.process)
-    for result in world.watch.results:
-        _check_result(world, truth, result, senders)
+    for result in watch.results:
+        _check_result(world, watch, truth, result, senders)
 
 
-def _check_result(world: World, truth: Truth, result: Result, senders: dict[str, set[str]]) -> None:
+def _check_result(world: World, watch: Watch, truth: Truth, result: Result, senders: dict[str, set[str]]) -> None:
     name = f"{result.process}: {result.verb} {result.client_order_id} gave {result.exit.name}"
-    twin = world.watch.twin_of(result.client_order_id)
+    twin = watch.twin_of(result.client_order_id)
     landed = truth.of_twin(twin)
     mine_alone = senders.get(twin) == {result.process}
     was_live = bool(landed) and (landed[0].standing != "cancelled" or bool(executed_of(truth, twin)))
@@ -195,7 +190,4 @@ def _check_result(world: World, truth: Truth, result: Result, senders: dict[str,
 
 
 def _journal(world: World) -> Journal:
-    process = Process(world, "reader")
-    return Journal.open(
-        world.disk.path, network="sandbox", instance=INSTANCE, clock=process.clock, vfs=process.mount.name
-    )
+    return open_journal(world.disk, world.disk.mount(lambda step: None), world.clock)

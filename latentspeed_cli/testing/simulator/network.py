@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import count
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from ...clock import NS_PER_S
+from ...clock import NS_PER_S, Clock
+from ...core.events import Event
 from ...core.flow import Reply, Request
 from ...errors import ConnectFailed, LatentspeedError, ReplyLost
 from ...sandbox.model import Close, GrpcModel, HttpRequest, Ping, Send, StoredRow, VenueModel
@@ -22,25 +23,44 @@ from .loop import VirtualLoop
 from .site import Sent, Site, Truth
 from .trace import Trace
 
-if TYPE_CHECKING:
-    from .process import Process
-
 NS_PER_US = 1_000
 REQUEST_TIMEOUT_S = 15.0
 LATENCIES_S = (0.005, 0.02, 0.06, 0.2)
 READ_LIES = {"status": "not_found", "open_orders": "incomplete_list", "fills": "fills_lag", "book": "bad_book"}
 
 
+class Party(Protocol):
+    """A process, as the network sees it. peer: its address. frames_lost: meant for it, and lost without a trace."""
+
+    name: str
+    peer: str
+    dead: bool
+    stopped: bool
+    frames_lost: int
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def check_alive(self) -> None:
+        """Raises OSError when the process is no more."""
+        ...
+
+    def kill(self, why: str) -> None: ...
+
+
 class Watcher(Protocol):
     """Who looks at what passes by, to check it."""
 
-    def asked(self, process: Process, request: Request) -> None:
+    def told(self, process: Party, event: Event) -> None:
+        """A process hears of an event."""
+
+    def asked(self, process: Party, request: Request) -> None:
         """A process hands a request to the network."""
 
-    def leaving(self, process: Process, request: Request, sent: Sent) -> None:
+    def leaving(self, process: Party, request: Request, sent: Sent) -> None:
         """A process hands a change to the network."""
 
-    def answered(self, process: Process, sent: Sent, *, is_a_lie: bool) -> None:
+    def answered(self, process: Party, sent: Sent, *, is_a_lie: bool) -> None:
         """A reply in order is on its way to the process."""
 
 
@@ -53,6 +73,7 @@ class Venue:
     def __init__(self, site: Site, model: Callable[[], VenueModel], loop: VirtualLoop, trace: Trace, base_ns: int):
         self.site = site
         self.model = model()
+        self._node = self.model if isinstance(self.model, GrpcModel) else None  # asking costs time, so once
         self.restarts = 0
         self.accepted: dict[str, list[tuple[Sent, bytes]]] = {}
         self._make = model
@@ -76,9 +97,8 @@ class Venue:
         now_ns = self.now_ns()
         parts = urlsplit(request.url)
         if parts.scheme == "grpc":
-            model = self.model
-            assert isinstance(model, GrpcModel)
-            status, body = model.grpc(parts.path, request.body, now_ns)
+            assert self._node is not None
+            status, body = self._node.grpc(parts.path, request.body, now_ns)
             reply = Reply(status=status, body=body, headers={}, received_ns=0)
         else:
             said = self.model.http(
@@ -144,6 +164,7 @@ class Venue:
             socket.break_(ConnectionResetError("the venue went away"))
         self._keep()
         self.model = self._make()
+        self._node = self.model if isinstance(self.model, GrpcModel) else None
         self.model.load(list(self._rows.values()), self.now_ns())
         self.tick()
 
@@ -180,19 +201,20 @@ class Venue:
                 socket.deliver(item.text)
             elif isinstance(item, Close):
                 socket.break_(ConnectionResetError(f"closed with {item.code}"))
-            elif isinstance(item, Ping) and isinstance(self.model, GrpcModel):
-                self._loop.call_later(0.05, self.model.ws_pong, item.connection, self.now_ns())
+            elif isinstance(item, Ping) and self._node is not None:
+                self._loop.call_later(0.05, self._node.ws_pong, item.connection, self.now_ns())
 
 
 class Network:
-    """What every process sends through. watcher: sees each request and each reply."""
+    """What every process sends through. watcher: sees each request and each reply; set it before the first one."""
 
-    def __init__(self, venue: Venue, faults: Faults, loop: VirtualLoop, trace: Trace, watcher: Watcher) -> None:
+    watcher: Watcher
+
+    def __init__(self, venue: Venue, faults: Faults, loop: VirtualLoop, trace: Trace) -> None:
         self.venue = venue
         self.faults = faults
         self.loop = loop
         self.trace = trace
-        self.watcher = watcher
         self.requests_total = 0
         self._latency = faults.chance("latency")
 
@@ -206,7 +228,7 @@ class Network:
 class SimulatedHttp:
     """connector.parts.Http for one process: HTTP and gRPC."""
 
-    def __init__(self, network: Network, process: Process) -> None:
+    def __init__(self, network: Network, process: Party) -> None:
         self._network = network
         self._process = process
 
@@ -240,12 +262,12 @@ class SimulatedHttp:
 class _Passage:
     """One request on its way, whether or not anybody still waits for its reply."""
 
-    def __init__(self, network: Network, process: Process, request: Request, sent: Sent) -> None:
+    def __init__(self, network: Network, process: Party, request: Request, sent: Sent) -> None:
         self._network = network
         self._process = process
         self._request = request
         self._sent = sent
-        self._was_refused = False
+        self._may_come_twice = request.changes is False
         self.future: asyncio.Future[Reply] = network.loop.create_future()
 
     def leave(self) -> None:
@@ -263,7 +285,7 @@ class _Passage:
             network.loop.call_later(delay_s + network.between("late", 0.0, 20.0), self._arrive_again)
 
     def _arrive_again(self) -> None:
-        if self._was_refused:  # a node that refused it once refuses it again
+        if not self._may_come_twice:
             return
         reply = self._network.venue.request(self._request, self._sent, self._process.peer)
         self._network.trace.note("venue", f"answers a copy of {self._sent.kind} {self._sent.twin}: {_words(reply)}")
@@ -271,16 +293,17 @@ class _Passage:
     def _arrive(self) -> None:
         faults, sent, site, is_a_lie = self._network.faults, self._sent, self._network.venue.site, False
         if faults.strikes("refused_for_rate"):
-            self._was_refused = True
             return self._reply(site.rate_refusal(self._request))
         if faults.strikes("failed_before"):
             return self._reply(site.failure(self._request))
         if sent.kind == "place" and faults.strikes("nonce_refused"):
-            reply, self._was_refused = site.refusal(sent), True
+            reply = site.refusal(sent)
         elif sent.kind == "cancel" and site.loses_cancels and faults.strikes("cancel_lost"):
             reply = site.cancel_taken(sent)
         else:
             reply = self._network.venue.request(self._request, sent, self._process.peer)
+            # A refusal is definite, so a copy of what was refused must not be accepted: no such network is known.
+            self._may_come_twice = self._may_come_twice or sent.kind != "place" or site.accepts(sent, reply)
             lie = READ_LIES.get(sent.kind)
             if lie is not None and reply.status in (0, 200) and faults.strikes(lie):
                 reply, is_a_lie = site.lie(lie, sent, reply, faults.chance("lies")), True
@@ -326,7 +349,7 @@ def _words(reply: Reply) -> str:
 class SimulatedSocket:
     """transport.line.Socket: one connection. waiting: frames nobody has read yet."""
 
-    def __init__(self, network: Network, process: Process) -> None:
+    def __init__(self, network: Network, process: Party) -> None:
         self._network = network
         self._process = process
         self._loop = network.loop
@@ -392,7 +415,7 @@ class SimulatedSocket:
             self._news.set()
 
 
-def opener(network: Network, process: Process) -> Callable[[str, Limits], AbstractAsyncContextManager[Socket]]:
+def opener(network: Network, process: Party) -> Callable[[str, Limits], AbstractAsyncContextManager[Socket]]:
     """transport.line.OpenSocket for one process."""
 
     @asynccontextmanager

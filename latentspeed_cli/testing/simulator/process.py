@@ -7,60 +7,27 @@ import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ... import plugins
-from ...clock import NS_PER_S
 from ...connector.parts import Parts
 from ...connector.perpetual import PerpetualDerivativeBase
 from ...connector.streams import StreamTransport
 from ...connector.throttle import Throttle
 from ...core.events import Event
-from ...core.guards import Guards
 from ...core.market_data import DEFAULT_INTERVAL
 from ...entropy import SeededEntropy
-from ...journal import Journal
 from ...transport.ws import WsTransport
 from .disk import Step
-from .loop import OWNER, VirtualLoop
+from .host import INSTANCE, open_journal
+from .loop import OWNER
 from .network import SimulatedHttp, opener
 from .site import Site
-
-if TYPE_CHECKING:
-    from .world import World
-
-INSTANCE = "simulated"
+from .world import World
 
 
 class Dead(ConnectionError):
     """The process was killed: whatever it still tries has no effect."""
-
-
-class ProcessClock:
-    """The host's clock: virtual time, and as wrong as the faults make it."""
-
-    def __init__(self, loop: VirtualLoop, base_ns: int, skew_ns: Callable[[], int]) -> None:
-        self._loop = loop
-        self._base_ns = base_ns
-        self._skew_ns = skew_ns
-
-    def now_ns(self) -> int:
-        return self._base_ns + int(self._loop.time() * NS_PER_S) + self._skew_ns()
-
-
-class MemoryCache:
-    """connector.parts.ReplyCache of one host, shared by its processes."""
-
-    def __init__(self, clock: ProcessClock) -> None:
-        self._clock = clock
-        self._kept: dict[str, tuple[int, bytes]] = {}
-
-    def get(self, key: str, *, max_age_s: float) -> bytes | None:
-        at_ns, data = self._kept.get(key, (0, b""))
-        return data if data and 0 <= self._clock.now_ns() - at_ns <= max_age_s * NS_PER_S else None
-
-    def put(self, key: str, data: bytes) -> None:
-        self._kept[key] = self._clock.now_ns(), data
 
 
 class Process:
@@ -75,7 +42,7 @@ class Process:
         self.dead = False
         self.stopped = False
         self.frames_lost = 0
-        self.clock = ProcessClock(world.loop, world.base_ns, lambda: world.skew_ns)
+        self.clock = world.clock
         self.entropy = SeededEntropy(f"{world.seed}/{name}")
         self._die_at_step = die_at_step
         self.mount = world.disk.mount(self._before_step)
@@ -138,10 +105,7 @@ class Process:
         world, site = self.world, self.world.site
         hook, config, spec = _plugin(site)
         async with AsyncExitStack() as stack:
-            journal = Journal.open(
-                world.disk.path, network="sandbox", instance=INSTANCE, clock=self.clock, vfs=self.mount.name
-            )
-            stack.enter_context(closing(journal))
+            journal = stack.enter_context(closing(open_journal(world.disk, self.mount, self.clock)))
             web_utils = hook.latentspeed_web_utils(config=config)
 
             def streams() -> StreamTransport:
@@ -170,7 +134,7 @@ class Process:
                 connector_type=spec.connector_type,
             )
             connector = hook.latentspeed_connector(config=config, parts=parts)
-            connector.add_listener(Event, lambda event: world.watch.told(self, event))
+            connector.add_listener(Event, lambda event: world.network.watcher.told(self, event))
             yield await stack.enter_async_context(connector)
 
 
@@ -184,6 +148,3 @@ def _plugin(site: Site) -> tuple[Any, Any, Any]:
     plugin = plugins.load(site.name)
     fields = {"network": "sandbox", **site.config_fields}
     return plugin.hook, plugin.spec.config_type(**fields), plugin.spec
-
-
-GUARDS = Guards()

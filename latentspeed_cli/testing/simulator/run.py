@@ -14,8 +14,10 @@ from .dydx import DydxSite
 from .faults import Faults
 from .hyperliquid import HyperliquidSite
 from .loop import Stuck, VirtualLoop
+from .play import play
 from .site import Site
 from .trace import Trace
+from .watch import Watch
 from .world import Violation, World
 
 SITES: Mapping[str, type[Site]] = {"hyperliquid": HyperliquidSite, "dydx_v4": DydxSite}
@@ -57,15 +59,17 @@ def run_seed(
     faults = Faults(name, only)
     trace = Trace(loop, keep=keep_trace)
     world: World | None = None
+    watch: Watch | None = None
     try:
 
-        async def play() -> None:
-            nonlocal world
-            world = World(site_of(venue), name, loop, faults, trace, size=size)
-            await world.run()
+        async def live() -> None:
+            nonlocal world, watch
+            world = World(site_of(venue), name, loop, faults, trace)
+            watch = Watch(world)
+            await play(world, watch, size=size)
 
         try:
-            loop.run_until_complete(play())
+            loop.run_until_complete(live())
         except Stuck as error:
             assert world is not None
             world.broken("I16", str(error))
@@ -73,6 +77,7 @@ def run_seed(
             error.add_note(f"in the world of {name}")
             raise
         assert world is not None
+        assert watch is not None
         return Verdict(
             venue=venue,
             seed=seed,
@@ -82,7 +87,7 @@ def run_seed(
             virtual_s=loop.time(),
             steps=loop.steps,
             requests=world.network.requests_total,
-            orders=len(world.watch.twins),
+            orders=len(watch.twins),
             trace=None if trace.lines is None else tuple(trace.lines),
         )
     finally:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict, deque
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from ...connector.perpetual import PerpetualDerivativeBase
 from ...core.events import Event, OrderEvent, OrderFilledEvent
 from ...core.flow import Request
 from ...core.in_flight_order import InFlightOrder, OrderIntent
@@ -16,11 +16,9 @@ from ...core.order_state import PRECEDENCE
 from ...core.types import OrderState
 from ...errors import Exit, LatentspeedError
 from ...records import OrderRecord, order_record
+from .network import Party
 from .site import Sent, Standing, Truth
-
-if TYPE_CHECKING:
-    from .process import Process
-    from .world import World
+from .world import World
 
 MAX_REQUESTS_A_SECOND = 60
 _RANK = {state: rank for rank, state in enumerate(PRECEDENCE)}  # the lower, the more final
@@ -93,8 +91,10 @@ class Watch:
         """The venue's id of an order; "" when nobody placed it yet."""
         return next((twin for twin, [one, *_] in self.twins.items() if one.client_order_id == client_order_id), "")
 
-    def expect(self, twin: str, planned: Planned) -> None:
-        """Somebody asks for this order, which the venue knows by `twin`."""
+    def expect(self, connector: PerpetualDerivativeBase, planned: Planned) -> None:
+        """Somebody asks for this order: from now on the venue may meet it."""
+        account = self._world.site.account
+        twin = connector.venue_client_id(planned.client_order_id, network="sandbox", account=account)
         wanted = self.twins.setdefault(twin, [])
         has_left = any(leave.sent.kind == "place" and leave.sent.twin == twin for leave in self.leaves)
         if planned not in wanted and not has_left:
@@ -102,7 +102,7 @@ class Watch:
 
     # The network's side
 
-    def asked(self, process: Process, request: Request) -> None:
+    def asked(self, process: Party, request: Request) -> None:
         """I17: no process asks faster than a venue would bear."""
         now_s, recent = self._world.loop.time(), self._recent[process.name]
         recent.append(now_s)
@@ -112,7 +112,7 @@ class Watch:
             self._world.broken("I17", f"{process.name} sends {len(recent)} requests within a second")
             recent.clear()
 
-    def leaving(self, process: Process, request: Request, sent: Sent) -> None:
+    def leaving(self, process: Party, request: Request, sent: Sent) -> None:
         world = self._world
         self.secrets.update(world.site.secrets(request))
         digest = hashlib.sha256(request.body).hexdigest()
@@ -127,7 +127,7 @@ class Watch:
         if sent.kind == "place":
             self._placement(process, sent)
 
-    def _placement(self, process: Process, sent: Sent) -> None:
+    def _placement(self, process: Party, sent: Sent) -> None:
         world = self._world
         if process.stopped:
             world.broken("I22", f"{process.name} sends {sent.twin} after its signal")
@@ -140,14 +140,14 @@ class Watch:
         # Of several orders that were asked for by one id, the first that leaves is the one that may leave.
         self.twins[sent.twin or ""] = wanted
 
-    def answered(self, process: Process, sent: Sent, *, is_a_lie: bool) -> None:
+    def answered(self, process: Party, sent: Sent, *, is_a_lie: bool) -> None:
         """I18 wants to know whether a process has ever been shown a good book."""
         if sent.kind == "book":
             self._books[process.name] = self._books.get(process.name, False) or not is_a_lie
 
     # The product's side
 
-    def told(self, process: Process, event: Event) -> None:
+    def told(self, process: Party, event: Event) -> None:
         """An event as a listener hears it."""
         if process.dead or not isinstance(event, OrderEvent):
             return
@@ -160,7 +160,7 @@ class Watch:
                 world.broken("I3", f"{process.name} is told of fill {event.trade.fill_id} twice")
             told.add(event.trade.fill_id)
 
-    def _look(self, process: Process, order: InFlightOrder) -> None:
+    def _look(self, process: Party, order: InFlightOrder) -> None:
         key, state = (process.name, order.client_order_id), order.state
         executed, rank = self._best.get(key, (Decimal(0), len(PRECEDENCE)))
         if order.executed_amount < executed:
@@ -173,7 +173,7 @@ class Watch:
 
     def ended(
         self,
-        process: Process,
+        process: Party,
         verb: str,
         client_order_id: str,
         *,

@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from random import Random
-from typing import TYPE_CHECKING
 
 from ...clock import NS_PER_S
-
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 # Within which the first blow of each kind falls, in seconds.
 SOON_S = 12.0

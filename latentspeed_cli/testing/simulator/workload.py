@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from decimal import Decimal
 from random import Random
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -22,11 +22,9 @@ from ...core.reports import TradeUpdate
 from ...core.types import OrderState, OrderType, TimeInForce, TradeType
 from ...errors import Exit, LatentspeedError, OutcomeUnknown
 from .process import Process
-from .watch import Planned
+from .watch import Planned, Watch
 from .weather import Weather
-
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 Work: TypeAlias = Callable[[Process], Awaitable[None]]
 # Relative prices: far below, near, at the touch, through it (for a buy; a sell mirrors them).
@@ -43,8 +41,9 @@ class Stopped(LatentspeedError):
 class Workload:
     """The users of a world."""
 
-    def __init__(self, world: World, *, size: int) -> None:
+    def __init__(self, world: World, watch: Watch, *, size: int) -> None:
         self._world = world
+        self._watch = watch
         self._chance = world.faults.chance("workload")
         self._size = size
         self._numbers = 0
@@ -126,7 +125,7 @@ class Workload:
             connector: PerpetualDerivativeBase | None = None
             try:
                 async with process.connector() as connector:
-                    process.world.expect(connector, planned)
+                    self._watch.expect(connector, planned)
                     outcome = await connector.place_order(
                         planned.intent, client_order_id=planned.client_order_id, timeout_s=TIMEOUT_S
                     )
@@ -141,7 +140,7 @@ class Workload:
                     return
                 is_open = order.outcome_unknown or order.state is OrderState.PENDING_SUBMIT
                 error = OutcomeUnknown("stopped by a signal") if is_open else Stopped("stopped by a signal")
-            process.world.watch.ended(
+            self._watch.ended(
                 process, "place", planned.client_order_id, order=order, error=error, replayed=replayed, began_s=began_s
             )
 
@@ -163,9 +162,7 @@ class Workload:
                 if process.dead or not process.stopped:
                     raise
                 return
-            process.world.watch.ended(
-                process, "cancel", planned.client_order_id, order=order, error=error, began_s=began_s
-            )
+            self._watch.ended(process, "cancel", planned.client_order_id, order=order, error=error, began_s=began_s)
 
         return work
 
@@ -184,9 +181,7 @@ class Workload:
                 if process.dead or not process.stopped:
                     raise
                 return
-            process.world.watch.ended(
-                process, "status", planned.client_order_id, order=order, error=error, began_s=began_s
-            )
+            self._watch.ended(process, "status", planned.client_order_id, order=order, error=error, began_s=began_s)
 
         return work
 
@@ -201,7 +196,7 @@ class Workload:
                     follower = tasks.create_task(_follow(process, connector))
                     try:
                         for planned in plans:
-                            process.world.expect(connector, planned)
+                            self._watch.expect(connector, planned)
                             connector.submit(planned.intent, client_order_id=planned.client_order_id)
                         await asyncio.sleep(rest_s)
                         for planned in plans if cancels else ():
