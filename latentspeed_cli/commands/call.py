@@ -117,8 +117,9 @@ class Call(Given):
             raise (self.stopped or Interrupted)("stopped by a signal") from None
 
     def _stop(self, kind: type[LatentspeedError], task: asyncio.Task[Any]) -> None:
-        self.stopped = self.stopped or kind
-        task.cancel()
+        if self.stopped is None:  # a second signal would cut off what is told because of the first
+            self.stopped = kind
+            task.cancel()
 
 
 def of(ctx: typer.Context) -> Call:

@@ -19,7 +19,7 @@ from latentspeed_cli.errors import CredentialError
 from latentspeed_cli.keys import KeySource, Secret
 from latentspeed_cli.main import VERBS
 
-README = Path(plugin.__file__).parents[1] / "README.md"
+README = Path(__file__).parents[3] / "plugins" / "dydx_v4" / "README.md"
 
 
 def write(path: Path, text: str) -> Path:
