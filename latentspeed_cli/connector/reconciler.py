@@ -51,11 +51,6 @@ def was_seen(order: InFlightOrder) -> bool:
     return order.facts.accepted or order.facts.filled or bool(order.facts.executed)
 
 
-def _is_settled(order: InFlightOrder) -> bool:
-    """Whether there is nothing more to wait for: it rests, or, where nothing of it can rest, it has ended."""
-    return order.is_done or (was_seen(order) and not order.is_ioc)
-
-
 class Reconciler:
     """Looks, fences and proves, for one account."""
 
@@ -120,6 +115,9 @@ class Reconciler:
                 order = await self.look(order)
                 if is_undecided(order):
                     order = await self._settle_by_fence(order)
+                while self._is_doubtful(order):
+                    await asyncio.sleep(PENDING_WAIT_S)
+                    order = await self._look_again(order)
         except TimeoutError:
             order = self._ledger.tracker[order.client_order_id]
         return order
@@ -135,11 +133,11 @@ class Reconciler:
                 for wait_s in FOLLOW_WAITS_S:
                     await asyncio.sleep(wait_s)
                     order = await self._look_again(order)
-                    if _is_settled(order):
+                    if self._is_settled(order):
                         return order
-                while not _is_settled(order):
+                while not self._is_settled(order):
                     order = await self._settle_by_fence(order) if is_undecided(order) else order
-                    if not _is_settled(order):
+                    if not self._is_settled(order):
                         await asyncio.sleep(PENDING_WAIT_S)
                         order = await self._look_again(order)
         except TimeoutError:
@@ -149,10 +147,18 @@ class Reconciler:
             order = self._ledger.report(order, Report.UNKNOWN, kind="note", reason=reason)
         return order
 
+    def _is_settled(self, order: InFlightOrder) -> bool:
+        """Whether there is nothing more to wait for: it rests, or, where nothing of it can rest, it has ended."""
+        return order.is_done or (was_seen(order) and not order.is_ioc and not self._is_doubtful(order))
+
+    def _is_doubtful(self, order: InFlightOrder) -> bool:
+        """Whether it was seen resting, by whoever read a list or heard a stream, and may never have rested."""
+        return was_seen(order) and not order.is_done and self._flows.may_be_taken_off(order)
+
     async def _look_again(self, order: InFlightOrder) -> InFlightOrder:
         """The order as a stream has told it meanwhile, else as the venue says when asked for it alone."""
         order = self._ledger.tracker[order.client_order_id]
-        if _is_settled(order):
+        if self._is_settled(order):
             return order
         return await self._try("order status", partial(self._read_status, order)) or order
 

@@ -111,6 +111,12 @@ class VenueFlows(ABC):
         raise NotImplementedError("this venue cancels orders one by one")
         yield
 
+    def may_be_taken_off(self, order: InFlightOrder) -> bool:
+        """Whether the venue may show an order that rests, only to say a moment later that it must not. While this is
+        so, order_status_flow alone can tell.
+        """
+        return False
+
     # Reads, no key needed
 
     @abstractmethod

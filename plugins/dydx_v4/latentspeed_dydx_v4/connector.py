@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 REFUSAL_BLOCKS = 3
 # Where a row does not tell its block, that may be one after the height that was read; the next one may remove it.
 SURE_BLOCKS = 2
-MAX_SHOWN = 1_000
+MAX_UNMATCHED = 1_000
 
 
 class DydxV4Perpetual(DydxV4Terms, PerpetualDerivativeBase):
@@ -69,7 +69,8 @@ class DydxV4Perpetual(DydxV4Terms, PerpetualDerivativeBase):
         self.chain = ChainState()
         self.counts_sequences = config.nonces == "sequence"
         self.ends: dict[str, End] = {}
-        self._shown: dict[str, int] = {}  # at which height a post-only order was first seen
+        # Post-only orders that may not have been matched yet: at which height each was first seen, 0 before.
+        self._unmatched: dict[str, int] = {}
 
     # What became of an order
 
@@ -77,30 +78,41 @@ class DydxV4Perpetual(DydxV4Terms, PerpetualDerivativeBase):
         """A stateful post-only order that would meet another is in its block all the same, and removed in the next one:
         that it rests is believed a block later.
         """
-        if not (order.post_only and not was_seen(order) and encode.flags_of(order) == LONG_TERM):
+        is_new = not was_seen(order) or order.client_order_id in self._unmatched
+        if not (is_new and _is_matched_later(order)):
             said = yield from super().order_status_flow(order)
             return tuple(_ended_by_us(order, update) for update in said)
         height = yield from self._indexed_height()
         row, received_ns = yield from self._row(order)
         said = yield from self._told(order, row, received_ns)
-        if not any(update.report is Report.ACCEPTED and not update.venue_filled_amount for update in said):
-            return said
-        if row is None:
-            return ()  # the chain's state holds it; the indexer, whose heights are counted here, does not show it yet
-        return said if height >= self._sure_from(order, row, height) else ()
+        rests = any(update.report is Report.ACCEPTED and not update.venue_filled_amount for update in said)
+        # The chain's state may hold it; the indexer, whose heights are counted here, does not show it yet then.
+        if rests and (row is None or height < self._sure_from(order, row, height)):
+            self._unmatched.setdefault(order.client_order_id, 0)
+            return ()
+        if said:
+            self._unmatched.pop(order.client_order_id, None)
+        return said
+
+    def may_be_taken_off(self, order: InFlightOrder) -> bool:
+        return order.client_order_id in self._unmatched and not order.facts.executed
 
     def _sure_from(self, order: InFlightOrder, row: OrderRow, height: int) -> int:
         """The height from which on a post-only order that rests has been matched. height: read before the row."""
         if row.created_at_height is not None:
             return count(row.created_at_height) + 1
-        if len(self._shown) >= MAX_SHOWN:
-            del self._shown[next(iter(self._shown))]
-        return self._shown.setdefault(order.client_order_id, height) + SURE_BLOCKS
+        first = self._unmatched.get(order.client_order_id) or height
+        self._unmatched[order.client_order_id] = first
+        return first + SURE_BLOCKS
 
     # Changes
 
     def place_flow(self, order: InFlightOrder) -> Flow[OrderUpdate]:
         self._use(order.nonce)
+        if _is_matched_later(order):
+            if len(self._unmatched) >= MAX_UNMATCHED:
+                del self._unmatched[next(iter(self._unmatched))]
+            self._unmatched[order.client_order_id] = 0
         reply = yield self._broadcast(self._placement(order))
         said = tx.broadcast_response(self.web_utils.check(reply, changes=True))
         if said.code:
@@ -304,6 +316,11 @@ class DydxV4Perpetual(DydxV4Terms, PerpetualDerivativeBase):
         if market.refusal is not None:
             raise OrderRefused(f"{market.trading_pair}: {market.refusal}")
         return market
+
+
+def _is_matched_later(order: InFlightOrder) -> bool:
+    """Whether a block takes the order before another one finds out whether it would meet somebody, and must not."""
+    return order.post_only and encode.flags_of(order) == LONG_TERM
 
 
 def _ended_by_us(order: InFlightOrder, update: OrderUpdate) -> OrderUpdate:

@@ -214,3 +214,25 @@ async def test_many_orders_of_two_processes_take_each_sequence_once(run: Runs, w
         assert {outcome.error for outcome in outcomes} == {None}
         assert len(await one.open_orders()) == 8
     assert sorted(sequence for sequence, _ in way.sent()) == list(range(8))
+
+
+async def test_a_post_only_order_is_sure_to_rest_whoever_saw_it_in_between(run: Runs) -> None:
+    """The list of open orders shows one that would meet another, until the next block takes it off."""
+    async with run() as connector:
+        placing = asyncio.create_task(place(connector, limit("99000", post_only=True)))
+        shown = 0
+        while not placing.done():
+            shown += len(await connector.open_orders())
+            await asyncio.sleep(0)
+        outcome = await placing
+    assert shown
+    assert isinstance(outcome.error, OrderRejected)
+    assert (outcome.outcome, outcome.order.state) == ("rejected", OrderState.CANCELLED)
+
+
+async def test_a_post_only_order_whose_reply_was_lost_is_sure_to_rest(run: Runs, way: Way) -> None:
+    async with run() as connector:
+        for name, price, expected in (("a", "99000", OrderState.CANCELLED), ("b", "60000", OrderState.OPEN)):
+            way.faults.append("lost after")
+            outcome = await place(connector, limit(price, post_only=True), name)
+            assert outcome.order.state is expected
