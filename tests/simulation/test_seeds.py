@@ -12,7 +12,7 @@ from latentspeed_cli.testing.simulator.campaign import play
 from latentspeed_cli.testing.simulator.run import SITES, run_seed
 
 VENUES = sorted(SITES)
-SEEDS = 150  # `make test` plays 2,000 of each venue beside these tests, `make simulate` any number
+SEEDS = 150  # `make test` plays more of each venue beside these tests, `make simulate` any number
 TRACES = (
     "from latentspeed_cli.testing.simulator.run import run_seed; print(*(run_seed({!r}, s).digest for s in range(6)))"
 )
