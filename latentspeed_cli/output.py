@@ -20,7 +20,7 @@ import msgspec
 from .core.words import nearest
 from .errors import Exit, LatentspeedError, StreamLost, UsageError
 from .hostile import escape
-from .records import Record, error_record
+from .records import ErrorRecord, Record, error_record
 
 Tree = dict[str, Any]
 # Times in nanoseconds; people are shown milliseconds.
@@ -203,8 +203,9 @@ class Output:
             self.stderr = None  # nobody listens; the exit code still tells
 
     def _tree(self, record: Record) -> Tree:
+        """What is shown of a record. An error among results stays whole: it has none of the fields of an order."""
         tree: Tree = msgspec.to_builtins(record)
-        if self.fields is None:
+        if self.fields is None or isinstance(record, ErrorRecord):
             return tree
         picked: Tree = {"schema": tree["schema"], "schema_version": tree["schema_version"]}
         for name in self.fields:

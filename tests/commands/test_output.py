@@ -26,6 +26,8 @@ from latentspeed_cli.records import (
     ConnectorRecord,
     OrderList,
     OrderRecord,
+    ResultList,
+    error_record,
     json_schema,
     order_record,
 )
@@ -172,6 +174,17 @@ def test_fields_pick_dotted_names_and_keep_the_schema() -> None:
     }
     with pytest.raises(UsageError, match="stat"):
         Screen(fields=("stat",)).output.check(OrderRecord)
+
+
+@pytest.mark.parametrize("format", ["json", "ndjson"])
+def test_fields_leave_an_error_among_results_whole(format: str) -> None:
+    error = error_record(OrderRefused("off the grid", hint="0.01"), line=2)
+    screen = Screen(format=format, fields=("client_order_id", "state"))
+    screen.output.show(ResultList(items=(order_record(an_order()), error)), ok=False)
+    told = [json.loads(line) for line in screen.stdout.splitlines()]
+    order, refused = told[0]["items"] if format == "json" else told
+    assert set(order) == {"schema", "schema_version", "client_order_id", "state"}
+    assert (refused["line"], refused["error"]["message"], refused["error"]["hint"]) == (2, "off the grid", "0.01")
 
 
 def test_id_prints_the_id_and_nothing_else() -> None:
