@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import apsw
@@ -11,6 +11,7 @@ import pytest
 
 from latentspeed_cli.testing.simulator.disk import Disk
 from latentspeed_cli.testing.simulator.faults import Faults
+from latentspeed_cli.testing.simulator.host import HostClock, open_journal, template
 from latentspeed_cli.testing.simulator.loop import RealWait, Stuck, VirtualLoop
 
 
@@ -129,3 +130,24 @@ def test_the_folder_goes_with_the_disk(machine: Machine) -> None:
     machine.connection.close()
     machine.disk.close()
     assert not Path(machine.disk.folder).exists()
+
+
+def test_closing_the_journal_on_a_full_disk_is_no_error() -> None:
+    """Found by the simulator: it turned a filled order into exit 11, nothing sent."""
+    disk, loop = Disk(Faults("disk", frozenset()), template=template()), VirtualLoop()
+    full = False
+
+    def fill_up(step: str) -> None:
+        if full:
+            raise apsw.FullError("no room")
+
+    journal = open_journal(disk, disk.mount(fill_up), HostClock(loop, lambda: 0))
+    nonce = journal.reserve_nonce("somebody")
+    full = True
+    journal.close()
+    full = False
+    with closing(open_journal(disk, disk.mount(fill_up), HostClock(loop, lambda: 0))) as again:
+        assert again.verify() == 1
+        assert again.reserve_nonce("somebody") > nonce
+    disk.close()
+    loop.close()

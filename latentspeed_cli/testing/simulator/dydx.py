@@ -27,8 +27,9 @@ OWNER = "dydx1y8an57mylhme5qx8easytfcggnr9mw046tqxcl"
 KEY = "1f6940269a1bba400038d0ccb96ffe268a80af297c6737d706b4fef0b646d529"
 BROADCAST = "/cosmos.tx.v1beta1.Service/BroadcastTx"
 _NAMESPACE = UUID("0f9da948-a6fb-4c45-9edc-4685c3f3317d")
-# clob pair id -> exponent of a quantum
+# clob pair id -> exponent of a quantum, and of a subtick
 _QUANTUM = {0: -10, 1: -9}
+_SUBTICK = {0: -5, 1: -6}
 _TIMESTAMP_FLOOR = 1 << 40
 
 
@@ -36,6 +37,8 @@ class DydxSite(Site):
     name = "dydx_v4"
     account = OWNER
     key = KEY
+    expiries = (3, 8, 15, 20, 30, 600)
+    triggers = True
     loses_cancels = True  # code 0 is one node's opinion
     sizes: Mapping[str, tuple[str, ...]] = {"BTC-USD": ("0.001", "0.02", "0.3"), "ETH-USD": ("0.01", "0.2", "2")}
 
@@ -146,6 +149,8 @@ class DydxSite(Site):
         is_buy = chance.random() < 0.5
         size = chance.choice(("0.002", "0.01", "0.4") if ticker == "BTC-USD" else ("0.02", "0.3", "3"))
         side = "buy" if is_buy else "sell"
+        if chance.random() < 0.1:  # the oracle's price, which is what sets off stops
+            return [("price", {"ticker": ticker, "oracle": high if is_buy else low})]
         return [("trade", {"ticker": ticker, "side": side, "size": size, "price": high if is_buy else low})]
 
     def is_ack(self, text: str) -> bool:
@@ -201,9 +206,12 @@ def _transaction(body: bytes) -> Sent:
             twin=f"{client_id}-{order.get(9, 0)}",
             nonce=nonce,
             size=Decimal(order[3]).scaleb(_QUANTUM[pair]),
-            is_ioc=order.get(7, 0) == 1,
+            price=Decimal(order[4]).scaleb(_SUBTICK[pair]),
+            is_ioc=order.get(7, 0) == 1 and not flags,
             exchange_order_id=_order_id(client_id, pair, flags),
         )
+    if kind.endswith(b"MsgBatchCancel"):
+        return Sent(kind="cancel", nonce=nonce)
     if kind.endswith(b"MsgCancelOrder"):
         client_id, flags, pair = _id_of(dict(_fields(message))[1])
         return Sent(kind="cancel", nonce=nonce, exchange_order_id=_order_id(client_id, pair, flags))

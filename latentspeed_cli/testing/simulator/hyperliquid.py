@@ -38,7 +38,7 @@ class HyperliquidSite(Site):
     key = PRIVATE_KEYS[0].removeprefix("0x")
     sizes: Mapping[str, tuple[str, ...]] = {"SOL-USD": ("0.2", "1.5", "12"), "ETH-USD": ("0.01", "0.2", "1.25")}
 
-    touch: Mapping[str, tuple[str, str]] = {"SOL": ("138", "139"), "ETH": ("2905", "2920")}
+    touch: Mapping[str, tuple[str, str]] = {"SOL-USD": ("138", "139"), "ETH-USD": ("2905", "2920")}
 
     def __init__(self) -> None:
         self.config_fields = {"base_url": BASE_URL, "key": Secret(PRIVATE_KEYS[0])}
@@ -95,13 +95,12 @@ class HyperliquidSite(Site):
         return msgspec.structs.replace(reply, body=msgspec.json.encode(said))
 
     def market_moves(self, chance: Random) -> list[Command]:
-        coin = chance.choice(sorted(self.touch))
-        low, high = self.touch[coin]
+        pair = chance.choice(sorted(self.touch))
+        low, high = self.touch[pair]
         is_buy = chance.random() < 0.5
         size = chance.choice(("0.1", "0.9", "15"))
-        return [
-            ("trade", {"coin": coin, "side": "buy" if is_buy else "sell", "sz": size, "px": high if is_buy else low})
-        ]
+        coin, side = pair.removesuffix("-USD"), "buy" if is_buy else "sell"
+        return [("trade", {"coin": coin, "side": side, "sz": size, "px": high if is_buy else low})]
 
     def is_ack(self, text: str) -> bool:
         return text.startswith('{"channel":"subscriptionResponse"')

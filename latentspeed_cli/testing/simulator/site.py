@@ -83,7 +83,9 @@ class Site(ABC):
     """One venue. account: whose orders are simulated. sizes: by trading pair, small to large.
 
     key: the sandbox's published one, in hex. config_fields: what the connector's settings need, the key among it.
-    loses_cancels: it may answer that it took a cancel, and do nothing. troubles: of this venue alone, by kind of fault.
+    touch: prices a little below and above the market, by trading pair. expiries: seconds of gtd orders; none where
+    there are no such orders. triggers: whether there are stop orders. loses_cancels: it may answer that it took a
+    cancel, and do nothing. troubles: of this venue alone, by kind of fault.
     """
 
     name: str
@@ -91,6 +93,9 @@ class Site(ABC):
     key: str
     sizes: Mapping[str, tuple[str, ...]]
     config_fields: Mapping[str, object]
+    touch: Mapping[str, tuple[str, str]]
+    expiries: tuple[int, ...] = ()
+    triggers = False
     loses_cancels = False
     troubles: Mapping[str, Trouble] = {}
 
