@@ -15,7 +15,7 @@ import msgspec
 from ..core.events import Event
 from ..core.in_flight_order import InFlightOrder, OrderIntent
 from ..core.types import OrderState, OrderType, PositionAction, TimeInForce, TradeType
-from ..errors import GuardRefused, LatentspeedError
+from ..errors import GuardRefused, JournalError, LatentspeedError, OutcomeUnknown
 from .canceller import Canceller
 from .desk import Desk, Wish
 from .judge import placed, reached
@@ -239,7 +239,13 @@ class ConnectorBase(ConnectorView):
         if wait == "ack" or result.outcome in ("unknown", "not_sent", "rejected"):
             return result
         left_s = ticket.deadline - asyncio.get_running_loop().time()
-        order = await self._wait(result.order, wait, timeout_s=left_s)
+        try:
+            order = await self._wait(result.order, wait, timeout_s=left_s)
+        except JournalError as error:
+            raise OutcomeUnknown(
+                f"the order was sent, and what becomes of it cannot be written down: {error}",
+                client_order_id=ticket.client_order_id,
+            ) from error
         return placed(order, wait, replayed=result.replayed)
 
     async def wait_for(

@@ -88,6 +88,37 @@ async def test_nothing_is_sent_when_the_intent_cannot_be_written(rig: Rig, monke
     assert rig.http.kinds("place") == []
 
 
+async def test_a_disk_that_fills_up_while_waiting_never_means_that_nothing_was_sent(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connector = rig.connector()
+
+    async def full(order: InFlightOrder) -> InFlightOrder:
+        raise JournalError("disk full")
+
+    monkeypatch.setattr(connector._reconciler, "try_refresh", full)
+    async with connector:
+        with pytest.raises(OutcomeUnknown, match="cannot be written down") as raised:
+            await connector.place_order(limit(), client_order_id="a", wait="filled")
+    assert raised.value.client_order_id == "a"
+
+
+async def test_an_order_that_another_run_has_sent_is_not_called_failed(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rig.connector() as one, rig.connector() as other:
+        monkeypatch.setattr(one.reader, "market", lambda name: asyncio.Event().wait())
+        waiting = asyncio.create_task(one.place_order(limit(), client_order_id="a"))
+        await asyncio.sleep(0)  # tracked, and not yet written
+        await other.place_order(limit(), client_order_id="a")
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        order = one.order("a")
+    assert order is not None
+    assert order.state is OrderState.OPEN
+
+
 async def test_buy_returns_at_once_and_the_order_is_tracked(rig: Rig) -> None:
     async with rig.connector() as connector:
         client_order_id = connector.buy(PAIR, Decimal(1), OrderType.LIMIT, Decimal(95))
