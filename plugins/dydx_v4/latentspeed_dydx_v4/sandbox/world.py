@@ -74,6 +74,7 @@ class World:
         self.now_ns = 0
         self.lag_ns = int(scenario.indexer_lag_s * 1e9)
         self.late_ns = 0
+        self._told_ns = 0
         self.drop_offchain = False
         self.double_offchain = False
         self.counters = Counters()
@@ -275,14 +276,14 @@ class World:
     def tell(self, news: News) -> None:
         """Send news to the indexer; it learns of it after the lag. Off-chain news can be late, lost or doubled.
 
-        Blocks come in their order, also when the lag has just become shorter.
+        All of it comes in its order, also when the lag has just become shorter; only what is late is overtaken.
         """
         offchain = not isinstance(news, Block)
         if offchain and self.drop_offchain:
             return
-        due_ns = self.now_ns + self.lag_ns + (self.late_ns if offchain else 0)
-        if not offchain:
-            due_ns = max([due_ns, *(item.due_ns for item in self.pending if isinstance(item.news, Block))])
+        due_ns = self._told_ns = max(self.now_ns + self.lag_ns, self._told_ns)
+        if offchain:
+            due_ns += self.late_ns
         for _ in range(2 if offchain and self.double_offchain else 1):
             self.counters.news += 1
             pending = Pending(self.counters.news, due_ns, news)
