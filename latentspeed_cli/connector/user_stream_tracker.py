@@ -1,11 +1,13 @@
 """UserStreamTracker: private news into the ledger as it arrives, and what was missed fetched after a connect or a gap.
 
 The order on every socket: all acknowledgements (CONNECTED, RECONNECTED), then open orders and fills since the last
-news minus an overlap, then BACKFILLED, then live. Fills are passed on once, whichever way they came.
+news minus an overlap, then BACKFILLED, then live. A little later the fills are read again, since a venue's list may be
+behind its stream. Fills are passed on once, whichever way they came.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing
@@ -26,8 +28,17 @@ log = logging.getLogger(__name__)
 MAX_SEEN_FILLS = 20_000
 MAX_SHOWN_ORDERS = 10_000
 PRIVATE = frozenset({Channel.ORDERS, Channel.FILLS, Channel.POSITIONS, Channel.BALANCES, Channel.EVENTS})
+# How long after a backfill the fills are read again: what the list did not show then, no frame tells any more.
+LOOK_AGAIN_S = (3.0, 15.0)
 _BACKFILLED_AFTER = frozenset({ControlKind.CONNECTED, ControlKind.RECONNECTED, ControlKind.GAP})
 _STATE_CHANNELS = (Channel.ORDERS, Channel.FILLS)
+
+
+_END = object()
+
+
+class _LookAgain:
+    """It is time to read the fills once more."""
 
 
 class UserStreamTracker:
@@ -55,6 +66,8 @@ class UserStreamTracker:
         self._since_ns = 0
         self._last_news_ns = 0
         self._snapshot_read = False
+        self._looks_at: list[float] = []  # when to look again, on the loop's clock
+        self._look_from_ns = 0
         self.is_ready = False
 
     async def run(
@@ -75,14 +88,44 @@ class UserStreamTracker:
         subscribed = tuple(dict.fromkeys((*_STATE_CHANNELS, *channels)))
         pairs = frozenset(trading_pairs)
         subscriptions = self._source.subscriptions(subscribed, trading_pairs)
-        async with aclosing(self._transport.run((self._source, subscriptions))) as items:
+        transport = self._transport.run((self._source, subscriptions))
+        async with aclosing(transport) as frames, aclosing(self._with_looks(frames)) as items:
             async for item in items:
                 async for news in self._take(item):
                     if _is_wanted(news, wanted, pairs):
                         yield news
 
+    async def _with_looks(self, items: AsyncGenerator[object, None]) -> AsyncGenerator[object, None]:
+        """`items`, and in between a _LookAgain whenever it is time for one."""
+        loop = asyncio.get_running_loop()
+        coming: asyncio.Task[object] | None = None
+        try:
+            while True:
+                if coming is None and not self._looks_at:
+                    item = await anext(items, _END)
+                else:
+                    if coming is None:  # a generator cannot be asked with a timeout: that would end it
+                        coming = asyncio.create_task(_next(items))
+                    left_s = max(self._looks_at[0] - loop.time(), 0.0) if self._looks_at else None
+                    await asyncio.wait([coming], timeout=left_s)
+                    if not coming.done():
+                        self._looks_at.pop(0)
+                        yield _LookAgain()
+                        continue
+                    item, coming = coming.result(), None
+                if item is _END:
+                    return
+                yield item
+        finally:
+            if coming is not None:
+                coming.cancel()
+                await asyncio.wait([coming])
+
     async def _take(self, item: object) -> AsyncIterator[object]:
-        if isinstance(item, Control):
+        if isinstance(item, _LookAgain):
+            async for news in self._look_again():
+                yield news
+        elif isinstance(item, Control):
             if item.kind in (ControlKind.STALE, ControlKind.CLOSED):
                 self.is_ready = False
             yield item
@@ -115,8 +158,19 @@ class UserStreamTracker:
         except LatentspeedError as error:
             raise StreamLost(f"what was missed could not be fetched: {error}", hint="start the stream again") from error
         self.is_ready = True
-        now_ns = self._clock.now_ns()
+        now_s, now_ns = asyncio.get_running_loop().time(), self._clock.now_ns()
+        self._looks_at, self._look_from_ns = [now_s + after_s for after_s in LOOK_AGAIN_S], since_ns
         yield Control(kind=ControlKind.BACKFILLED, ts_ns=now_ns, since_ns=since_ns)
+
+    async def _look_again(self) -> AsyncIterator[object]:
+        """Pass on fills that were not in the list yet. That they cannot be read now is no trouble of the stream."""
+        try:
+            fills = await self._reader.fills(self._look_from_ns)
+        except LatentspeedError as error:
+            log.info("fills could not be read again", extra={"error": str(error)})
+            return
+        for news in self._learn(fills, live=False):
+            yield news
 
     def _missing(self, open_orders: Sequence[OrderUpdate]) -> list[InFlightOrder]:
         """Orders that we believed open and the venue does not list: each has to be asked for."""
@@ -165,6 +219,10 @@ class UserStreamTracker:
             del self._seen_fills[next(iter(self._seen_fills))]
         self._seen_fills[fill.fill_id] = None
         return True
+
+
+async def _next(items: AsyncGenerator[object, None]) -> object:
+    return await anext(items, _END)
 
 
 def _is_wanted(news: object, channels: frozenset[Channel], pairs: frozenset[str]) -> bool:

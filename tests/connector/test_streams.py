@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from latentspeed_cli.connector import user_stream_tracker
 from latentspeed_cli.connector.listeners import ConnectorErrorEvent
 from latentspeed_cli.connector.streams import (
     Channel,
@@ -262,6 +264,34 @@ async def test_a_fill_that_shows_when_its_order_is_asked_for_is_told_once(rig: R
     told = kinds(await collect(connector, Channel.ORDERS, Channel.FILLS))
     after = told[told.index(ControlKind.RECONNECTED) :]
     assert after == [ControlKind.RECONNECTED, "f1", OrderState.CANCELLED, ControlKind.BACKFILLED]
+
+
+async def test_a_fill_that_the_list_shows_late_is_told_all_the_same(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No frame tells of it: it happened before this connection."""
+    monkeypatch.setattr(user_stream_tracker, "LOOK_AGAIN_S", (0.01, 0.03))
+    await put(rig)
+
+    class Quiet(Line):
+        async def run(self, *conversations: Conversation) -> AsyncGenerator[object, None]:
+            try:
+                yield CONNECTED
+                await asyncio.Event().wait()
+            finally:
+                self.closed = True
+
+    line = Quiet()
+    connector = rig.connector(streams=lambda: line, user_stream_source=lambda symbols: Source())
+    told: list[object] = []
+    async with connector, aclosing(connector.stream((Channel.FILLS,))) as items:
+        async with asyncio.timeout(2):
+            async for item in items:
+                told += kinds([item])
+                if told[-1] is ControlKind.BACKFILLED:
+                    rig.venue.fill(rig.venue.orders["1"], Decimal("0.3"), Decimal(95))
+                if told[-1] == "f1":
+                    break
+    assert told == [ControlKind.CONNECTED, ControlKind.BACKFILLED, "f1"]
+    assert line.closed
 
 
 async def test_a_gap_that_cannot_be_fetched_ends_the_stream(rig: Rig) -> None:
