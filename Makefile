@@ -6,7 +6,7 @@ CHECKED := latentspeed_cli plugins/hyperliquid/latentspeed_hyperliquid plugins/d
 # Tests and the demo run against the installed wheel, with a state of their own.
 RUN := env -u PYTHONPATH PYTHONSAFEPATH=1
 
-.PHONY: demo test check lint types unit simulation simulate oracle bench docs lock clean
+.PHONY: demo test check lint types unit simulation simulate mutants oracle bench docs lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/wheel
@@ -24,7 +24,7 @@ types: .venv/deps
 	$(BIN)/mypy $(CHECKED)
 
 unit: .venv/wheel
-	$(RUN) $(BIN)/pytest -m "not oracle" -n 4 --dist loadfile --cov=latentspeed_cli.core.order_state --cov-branch --cov-fail-under=100
+	$(RUN) $(BIN)/pytest -m "not oracle and not mutants" -n 4 --dist loadfile --cov=latentspeed_cli.core.order_state --cov-branch --cov-fail-under=100
 
 # docs/simulator.md. One seed is one simulated world; `make simulate SEEDS=0..20000 VENUE=dydx_v4` plays many.
 SEEDS ?= 0..2000
@@ -37,6 +37,10 @@ simulation: .venv/wheel
 
 simulate: .venv/wheel
 	$(SIMULATOR) --venue $(VENUE) --seeds $(SEEDS) --ledger .venv/simulations.ndjson
+
+# Deliberate bugs, each of which the simulator has to catch: docs/reliability.md. `unit` plays most of them.
+mutants: .venv/wheel
+	$(RUN) $(BIN)/pytest tests/simulation/test_mutants.py -n 4
 
 oracle: .venv/wheel .venv-peers/deps .venv-peers-dydx/deps
 	$(RUN) $(BIN)/pytest -m oracle

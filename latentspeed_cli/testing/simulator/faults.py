@@ -66,12 +66,13 @@ SHARE_OF_CALM_WORLDS = 0.08
 
 
 class Faults:
-    """The faults of one seed. injected: how many struck, by kind. only: kinds that may be on; None for all.
+    """The faults of one seed. injected: how many struck, by kind. only: kinds that may be on; None for all. sure: kinds
+    that are on, whatever the seed; it draws their rates alone.
 
     Each part of a world draws from a generator of its own, so that a change in one leaves the others as they were.
     """
 
-    def __init__(self, seed: str, only: frozenset[str] | None = None) -> None:
+    def __init__(self, seed: str, only: frozenset[str] | None = None, sure: frozenset[str] = frozenset()) -> None:
         self._seed = seed
         self._chances: dict[str, Random] = {}
         self.injected: Counter[str] = Counter()
@@ -82,7 +83,7 @@ class Faults:
         self.rates: dict[str, float] = {}
         for kind, rates in KINDS.items():
             is_on, rate = draw.random() < share, draw.choice(rates)
-            if is_on and not calm and (only is None or kind in only):
+            if kind in sure or (is_on and not calm and (only is None or kind in only)):
                 self.rates[kind] = rate
 
     def chance(self, part: str) -> Random:

@@ -48,15 +48,23 @@ def site_of(venue: str) -> Site:
 
 
 def run_seed(
-    venue: str, seed: int, *, keep_trace: bool = False, only: frozenset[str] | None = None, size: int = 4
+    venue: str,
+    seed: int,
+    *,
+    keep_trace: bool = False,
+    only: frozenset[str] | None = None,
+    sure: frozenset[str] = frozenset(),
+    size: int = 4,
 ) -> Verdict:
-    """Play the world of one seed. only: kinds of faults that may be on, None for all. size: commands a user gives."""
+    """Play the world of one seed. only: kinds of faults that may be on, None for all. sure: kinds that are on for
+    certain. size: commands a user gives.
+    """
     was_collecting, was_logging = gc.isenabled(), logging.root.manager.disable
     gc.disable()  # when generators are closed by it, that is at no certain time
     logging.disable(logging.CRITICAL)
     loop = VirtualLoop()
     name = f"{venue}/{seed}"
-    faults = Faults(name, only)
+    faults = Faults(name, only, sure)
     trace = Trace(loop, keep=keep_trace)
     world: World | None = None
     watch: Watch | None = None

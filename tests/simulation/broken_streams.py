@@ -1,0 +1,55 @@
+"""Bugs in streams: news that is lost, or told twice."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+from latentspeed_cli.connector.streams import Channel, ControlKind
+from latentspeed_cli.core.types import OrderState
+
+
+def drop_early_reports(learn: Any) -> Any:
+    """For UserStreamTracker._learn: what comes before the order's reply is not for an order we know."""
+
+    def deaf(self: Any, items: Any, *, live: bool) -> Any:
+        known = [item for item in items if not live or not _is_early(self._ledger.match(item))]
+        return learn(self, known, live=live)
+
+    return deaf
+
+
+def _is_early(order: Any) -> bool:
+    return order is not None and order.state is OrderState.PENDING_SUBMIT
+
+
+def subscribe_once(connection: Any) -> Any:
+    """For Line._connection: private subscriptions are asked for on the first connection alone."""
+
+    async def forgetful(self: Any) -> None:
+        if self._was_live:
+            private = (Channel.ORDERS, Channel.FILLS)
+            self._wanted = {key: one for key, one in self._wanted.items() if one.channel not in private}
+        await connection(self)
+
+    return forgetful
+
+
+def skip_the_backfill(kinds: Any) -> Any:
+    """For user_stream_tracker._BACKFILLED_AFTER."""
+    return kinds - {ControlKind.RECONNECTED}
+
+
+def pass_on_everything(is_first: Any) -> Any:
+    """For UserStreamTracker._is_first."""
+    return lambda self, fill: True
+
+
+def never_give_up_a_silent_socket(dead_after_s: Any) -> Any:
+    """For a venue's FrameSource.dead_after_s."""
+    return inf
+
+
+def ignore_missing_numbers(hear: Any) -> Any:
+    """For dYdX's MessageCount.hear."""
+    return lambda self, message_id, *, unanswered: False
