@@ -53,6 +53,7 @@ docs: .venv/wheel
 	$(RUN) $(BIN)/python -c "from latentspeed_cli.core.state_table import document; print(document(), end='')" > docs/order-states.md
 	$(RUN) $(BIN)/latentspeed docs exit-codes > docs/exit-codes.md
 	$(RUN) $(BIN)/python -c "from latentspeed_cli.testing.conformance.page import page; print(page(), end='')" > docs/conformance.md
+	PYTHONPATH=. $(BIN)/python -m tests.simulation.page docs/reliability.md
 
 lock:
 	$(PYTHON) -m venv .venv-lock

@@ -110,6 +110,16 @@ def count_nonces_alone(give: Any) -> Any:
     return alone
 
 
+def remember_the_end(find_end: Any) -> Any:
+    """For Journal._find_end: what other runs have written since is not looked at."""
+
+    def stubborn(self: Any) -> None:
+        if not self._seq:
+            find_end(self)
+
+    return stubborn
+
+
 # Facts
 
 
@@ -125,17 +135,30 @@ def count_a_fill_twice(join_fills: Any) -> Any:
 
 def tell_fills_by_price_and_size(join_fills: Any) -> Any:
     """For order_state._join_fills: a fill like one that is known is that one."""
+    return _tell_fills_by(join_fills, lambda fill: (fill.price, fill.amount))
 
+
+def tell_fills_by_their_time(join_fills: Any) -> Any:
+    """For order_state._join_fills: of one moment there is one fill."""
+    return _tell_fills_by(join_fills, lambda fill: fill.ts_ns)
+
+
+def _tell_fills_by(join_fills: Any, key: Any) -> Any:
     def merged(a: Any, b: Any) -> Any:
-        known = {(fill.price, fill.amount): fill_id for fill_id, fill in a.fills.items()}
-        new = {
-            fill_id: fill
-            for fill_id, fill in b.fills.items()
-            if known.setdefault((fill.price, fill.amount), fill_id) == fill_id
-        }
+        known = {key(fill): fill_id for fill_id, fill in a.fills.items()}
+        new = {fill_id: fill for fill_id, fill in b.fills.items() if known.setdefault(key(fill), fill_id) == fill_id}
         return join_fills(a, msgspec.structs.replace(b, fills=new))
 
     return merged
+
+
+def know_a_fill_by_its_trade(trade_update: Any) -> Any:
+    """For Hyperliquid's trade_update."""
+
+    def short(fill: Any, *more: Any) -> Any:
+        return msgspec.structs.replace(trade_update(fill, *more), fill_id=str(fill.tid))
+
+    return short
 
 
 def let_a_fill_reopen(state_of: Any) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from latentspeed_cli.connector.canceller import _Tried
 from latentspeed_cli.connector.reconciler import is_undecided
 from latentspeed_cli.connector.submitter import Sent
 from latentspeed_cli.core.reports import Report
@@ -15,6 +17,9 @@ from latentspeed_cli.errors import ConnectFailed, OrderRejected, OutcomeUnknown,
 
 SOON_S = 2.0
 LONG_S = 600.0
+AT_ONCE = 20
+
+log = logging.getLogger("latentspeed_cli.connector.submitter")
 
 
 def send_again_with_another_nonce(send: Any) -> Any:
@@ -157,10 +162,55 @@ def keep_the_signed_request(drive: Any) -> Any:
         try:
             return await drive(http, flow, first=first)
         except OutcomeUnknown as error:
-            shown = first.body.hex() if first.method == "GRPC" else first.body.decode()
-            raise OutcomeUnknown(f"{error}: {shown}") from error
+            raise OutcomeUnknown(f"{error}: {_shown(first)}") from error
 
     return talkative
+
+
+def log_the_signed_request(drive: Any) -> Any:
+    """For the submitter's drive."""
+
+    async def talkative(http: Any, flow: Any, *, first: Any = None) -> Any:
+        log.debug("an order leaves", extra={"request": _shown(first)})
+        return await drive(http, flow, first=first)
+
+    return talkative
+
+
+def _shown(request: Any) -> str:
+    shown: str = request.body.hex() if request.method == "GRPC" else request.body.decode()
+    return shown
+
+
+def write_a_cancel_and_send_none(try_once: Any) -> Any:
+    """For Canceller._try_once."""
+
+    async def idle(self: Any, order: Any, attempt: int, nonce: int, *, deadline: float) -> Any:
+        return _Tried(order=self._ledger.reload(order.client_order_id) or order)
+
+    return idle
+
+
+def journal_for_another_network(new_order: Any) -> Any:
+    """For Placer.new_order."""
+
+    def elsewhere(self: Any, ticket: Any, intent: Any, **numbers: Any) -> Any:
+        return msgspec.structs.replace(new_order(self, ticket, intent, **numbers), network="testnet")
+
+    return elsewhere
+
+
+def ask_many_times_at_once(ask: Any) -> Any:
+    """For Reader.ask: whoever answers first."""
+
+    async def hedged(self: Any, make: Any, **more: Any) -> Any:
+        answers = await asyncio.gather(*(ask(self, make, **more) for _ in range(AT_ONCE)), return_exceptions=True)
+        for answer in answers:
+            if not isinstance(answer, BaseException):
+                return answer
+        raise answers[0]
+
+    return hedged
 
 
 # dYdX

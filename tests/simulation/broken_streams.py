@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from math import inf
 from typing import Any
 
 from latentspeed_cli.connector.streams import Channel, ControlKind
 from latentspeed_cli.core.types import OrderState
+
+LONG_S = 600.0
 
 
 def drop_early_reports(learn: Any) -> Any:
@@ -53,3 +56,13 @@ def never_give_up_a_silent_socket(dead_after_s: Any) -> Any:
 def ignore_missing_numbers(hear: Any) -> Any:
     """For dYdX's MessageCount.hear."""
     return lambda self, message_id, *, unanswered: False
+
+
+def leave_a_task_behind(run: Any) -> Any:
+    """For Line.run: ending the stream does not end what it began."""
+
+    async def untidy(self: Any) -> None:
+        self.left = asyncio.ensure_future(asyncio.sleep(LONG_S))
+        await run(self)
+
+    return untidy

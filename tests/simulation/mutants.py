@@ -99,6 +99,27 @@ PLACING = (
         caught_by="I13",
     ),
     Mutant(
+        name="guards-unasked",
+        breaks="Nobody asks the guards before an order leaves.",
+        changes=(_at(_CONNECTOR + "placer:check_guards", broken_orders.ask_no_guards),),
+        faults=_faults(),
+        caught_by="I13",
+    ),
+    Mutant(
+        name="other-network",
+        breaks="Orders are written down as of another network than the one they are sent to.",
+        changes=(_at(_CONNECTOR + "placer:Placer.new_order", broken_orders.journal_for_another_network),),
+        faults=_faults(),
+        caught_by="I12",
+    ),
+    Mutant(
+        name="hedged-reads",
+        breaks="Every question is asked twenty times at once.",
+        changes=(_at(_CONNECTOR + "reader:Reader.ask", broken_orders.ask_many_times_at_once),),
+        faults=_faults(),
+        caught_by="I17",
+    ),
+    Mutant(
         name="bad-book-is-good",
         breaks="A crossed, one-sided or old book is good enough to price an order by.",
         changes=(_at(_CORE + "pricing:BookTop.checked", broken_orders.believe_any_book),),
@@ -116,10 +137,24 @@ PLACING = (
         caught_by="I8",
     ),
     Mutant(
+        name="cancel-unsent",
+        breaks="A cancel is written down, and not sent.",
+        changes=(_at(_CONNECTOR + "canceller:Canceller._try_once", broken_orders.write_a_cancel_and_send_none),),
+        faults=_faults(),
+        caught_by="I5",
+    ),
+    Mutant(
         name="secret-is-kept",
         breaks="The signed request is kept with the words of what went wrong with it.",
         changes=(_at(_CONNECTOR + "submitter:drive", broken_orders.keep_the_signed_request),),
         faults=_faults("reply_lost"),
+        caught_by="I14",
+    ),
+    Mutant(
+        name="secret-is-logged",
+        breaks="The signed request is logged.",
+        changes=(_at(_CONNECTOR + "submitter:drive", broken_orders.log_the_signed_request),),
+        faults=_faults(),
         caught_by="I14",
     ),
 )
@@ -151,6 +186,14 @@ CHAIN = (
         ),
         faults=_faults(),
         caught_by="I4",
+        venues=DYDX,
+    ),
+    Mutant(
+        name="cancel-too-short",
+        breaks="A cancel holds until a block before its order's last one, so that the order rests on.",
+        changes=(_at("latentspeed_dydx_v4.encode:cancel_order", broken_orders.cancel_until_too_early),),
+        faults=_faults(),
+        caught_by="I13",
         venues=DYDX,
     ),
 )
@@ -189,6 +232,13 @@ JOURNAL = (
         rare_on=DYDX,
     ),
     Mutant(
+        name="end-remembered",
+        breaks="A run goes on from where it left the journal, whatever others have written since.",
+        changes=(_at(_JOURNAL + "Journal._find_end", broken_journal.remember_the_end),),
+        faults=_faults(),
+        caught_by="I10",
+    ),
+    Mutant(
         name="terminal-reopens",
         breaks="A cancelled order of which a fill becomes known is alive again.",
         changes=(_at(_CORE + "in_flight_order:state_of", broken_journal.let_a_fill_reopen),),
@@ -211,6 +261,28 @@ JOURNAL = (
         changes=(_at(_CORE + "order_state:_facts_in_report", broken_journal.drop_the_evidence),),
         faults=_faults(),
         caught_by="I7",
+    ),
+    Mutant(
+        name="fill-counted-twice",
+        breaks="A fill that is told twice is counted twice.",
+        changes=(_at(_CORE + "order_state:_join_fills", broken_journal.count_a_fill_twice),),
+        faults=_faults(),
+        caught_by="I8",
+    ),
+    Mutant(
+        name="fills-by-trade",
+        breaks="A fill is known by the id of its trade alone.",
+        changes=(_at("latentspeed_hyperliquid.decode:trade_update", broken_journal.know_a_fill_by_its_trade),),
+        faults=_faults(),
+        caught_by="I2",
+        venues=HYPERLIQUID,
+    ),
+    Mutant(
+        name="fills-by-time",
+        breaks="Of one order and one moment there can be one fill only.",
+        changes=(_at(_CORE + "order_state:_join_fills", broken_journal.tell_fills_by_their_time),),
+        faults=_faults(),
+        caught_by="I2",
     ),
     Mutant(
         name="fills-by-price",
@@ -262,6 +334,21 @@ STREAMS = (
         faults=_faults("socket_half_open"),
         caught_by="I3",
         venues=DYDX,
+    ),
+    Mutant(
+        name="gap-ignored",
+        breaks="A number that is missing between two messages is no gap.",
+        changes=(_at("latentspeed_dydx_v4.streams:MessageCount.hear", broken_streams.ignore_missing_numbers),),
+        faults=_faults("frame_lost"),
+        caught_by="I3",
+        venues=DYDX,
+    ),
+    Mutant(
+        name="task-left-behind",
+        breaks="Ending a stream does not end every task that it began.",
+        changes=(_at("latentspeed_cli.transport.line:Line.run", broken_streams.leave_a_task_behind),),
+        faults=_faults(),
+        caught_by="I15",
     ),
 )
 MUTANTS = (*PLACING, *CHAIN, *JOURNAL, *STREAMS)

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from latentspeed_cli.core import in_flight_order
 
 from .mutant import Mutant, hunt
 from .mutants import MUTANTS
+from .page import with_section
+
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 
 def _marks(mutant: Mutant, venue: str) -> tuple[pytest.MarkDecorator, ...]:
@@ -42,3 +47,9 @@ def test_a_mutant_leaves_nothing_behind() -> None:
 def test_the_list_is_long_enough_and_names_are_unique() -> None:
     assert len(MUTANTS) >= 18
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+
+
+def test_the_page_lists_them() -> None:
+    """`make docs` writes it."""
+    page = PAGE.read_text()
+    assert with_section(page) == page

@@ -40,6 +40,7 @@ class DydxSite(Site):
     expiries = (3, 8, 15, 20, 30, 600)
     triggers = True
     loses_cancels = True  # code 0 is one node's opinion
+    numbers_frames = True
     sizes: Mapping[str, tuple[str, ...]] = {"BTC-USD": ("0.001", "0.02", "0.3"), "ETH-USD": ("0.01", "0.2", "2")}
 
     touch: Mapping[str, tuple[str, str]] = {"BTC-USD": ("83800", "84200"), "ETH-USD": ("2905", "2920")}
@@ -209,12 +210,15 @@ def _transaction(body: bytes) -> Sent:
             price=Decimal(order[4]).scaleb(_SUBTICK[pair]),
             is_ioc=order.get(7, 0) == 1 and not flags,
             exchange_order_id=_order_id(client_id, pair, flags),
+            last_block=order.get(5),
         )
     if kind.endswith(b"MsgBatchCancel"):
         return Sent(kind="cancel", nonce=nonce)
     if kind.endswith(b"MsgCancelOrder"):
-        client_id, flags, pair = _id_of(dict(_fields(message))[1])
-        return Sent(kind="cancel", nonce=nonce, exchange_order_id=_order_id(client_id, pair, flags))
+        cancel = dict(_fields(message))
+        client_id, flags, pair = _id_of(cancel[1])
+        name = _order_id(client_id, pair, flags)
+        return Sent(kind="cancel", nonce=nonce, exchange_order_id=name, last_block=cancel.get(2))
     return Sent(kind="other", nonce=nonce)
 
 

@@ -49,7 +49,8 @@ class Follower:
         self._is_ending = True
         self._process.kill("since the world ends")
         await self._ended.wait()
-        return wanted if world.faults.injected["frame_lost"] else self.told
+        is_blind = world.faults.injected["frame_lost"] and not world.site.numbers_frames
+        return wanted if is_blind else self.told
 
     async def _run(self) -> None:
         while not self._is_ending:
@@ -82,5 +83,14 @@ class Follower:
 
 
 SOCKET_TROUBLE = frozenset(
-    {"socket_refused", "socket_cut", "socket_half_open", "ack_lost", "frame_late", "venue_restart", "indexer_lag"}
+    {
+        "socket_refused",
+        "socket_cut",
+        "socket_half_open",
+        "ack_lost",
+        "frame_late",
+        "frame_lost",
+        "venue_restart",
+        "indexer_lag",
+    }
 )

@@ -189,6 +189,8 @@ def _check_result(world: World, watch: Watch, truth: Truth, result: Result, send
     if result.took_s > MAX_TOOK_S:
         world.broken("I16", f"{name} after {result.took_s:.1f} s")
     record = result.record
+    if record is not None and Decimal(record.executed_amount) > result.executed:
+        world.broken("I8", f"{name}: {record.executed_amount} are executed, it said, and {result.executed} were")
     if record is not None and not record.may_be_live and result.standing == "open":
         world.broken("I8", f"{name}: it cannot be live, it said, and it was ({record.state})")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -13,6 +12,7 @@ import msgspec
 from .dydx import DydxSite
 from .faults import Faults
 from .hyperliquid import HyperliquidSite
+from .logs import listening
 from .loop import Stuck, VirtualLoop
 from .play import play
 from .site import Site
@@ -59,9 +59,8 @@ def run_seed(
     """Play the world of one seed. only: kinds of faults that may be on, None for all. sure: kinds that are on for
     certain. size: commands a user gives.
     """
-    was_collecting, was_logging = gc.isenabled(), logging.root.manager.disable
+    was_collecting = gc.isenabled()
     gc.disable()  # when generators are closed by it, that is at no certain time
-    logging.disable(logging.CRITICAL)
     loop = VirtualLoop()
     name = f"{venue}/{seed}"
     faults = Faults(name, only, sure)
@@ -74,7 +73,8 @@ def run_seed(
             nonlocal world, watch
             world = World(site_of(venue), name, loop, faults, trace)
             watch = Watch(world)
-            await play(world, watch, size=size)
+            with listening(watch.hear):
+                await play(world, watch, size=size)
 
         try:
             loop.run_until_complete(live())
@@ -105,6 +105,5 @@ def run_seed(
             task.cancel()
         asyncio.set_event_loop(None)
         loop.close()
-        logging.disable(was_logging)
         if was_collecting:
             gc.enable()

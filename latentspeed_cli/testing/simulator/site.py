@@ -26,7 +26,8 @@ Standing: TypeAlias = Literal["open", "filled", "cancelled", "expired", "gone"]
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """What a request is. twin: the venue's client id of the order it is about. size, price, is_ioc: of a placement.
 
-    exchange_order_id: where it follows from the request.
+    exchange_order_id: where it follows from the request. last_block: with which the venue ends what is sent, where it
+    ends with a block.
     """
 
     kind: Kind
@@ -36,6 +37,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     price: Decimal | None = None
     is_ioc: bool = False
     exchange_order_id: str | None = None
+    last_block: int | None = None
 
 
 class TrueFill(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +87,8 @@ class Site(ABC):
     key: the sandbox's published one, in hex. config_fields: what the connector's settings need, the key among it.
     touch: prices a little below and above the market, by trading pair. expiries: seconds of gtd orders; none where
     there are no such orders. triggers: whether there are stop orders. loses_cancels: it may answer that it took a
-    cancel, and do nothing. troubles: of this venue alone, by kind of fault.
+    cancel, and do nothing. numbers_frames: whether a frame that is lost shows by the number of the next one.
+    troubles: of this venue alone, by kind of fault.
     """
 
     name: str
@@ -97,6 +100,7 @@ class Site(ABC):
     expiries: tuple[int, ...] = ()
     triggers = False
     loses_cancels = False
+    numbers_frames = False
     troubles: Mapping[str, Trouble] = {}
 
     @property

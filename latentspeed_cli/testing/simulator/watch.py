@@ -21,6 +21,8 @@ from .site import Sent, Standing, Truth
 from .world import World
 
 MAX_REQUESTS_A_SECOND = 60
+# How far prices may come down while a world lasts.
+LEEWAY = Decimal("0.9")
 _RANK = {state: rank for rank, state in enumerate(PRECEDENCE)}  # the lower, the more final
 _json = msgspec.json.Encoder().encode
 # These promise that the run left nothing live (reliability.md, section 6).
@@ -86,6 +88,7 @@ class Watch:
         self._best: dict[tuple[str, str], tuple[Decimal, int]] = {}
         self._fills_told: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._nonces: dict[int, str] = {}
+        self._last_blocks: dict[str, int] = {}
 
     def twin_of(self, client_order_id: str) -> str:
         """The venue's id of an order; "" when nobody placed it yet."""
@@ -126,6 +129,16 @@ class Watch:
                 world.broken("I11", f"nonce {sent.nonce} is used for two changes")
         if sent.kind == "place":
             self._placement(process, sent)
+        if sent.last_block is not None:
+            self._check_last_block(process, sent, sent.last_block)
+
+    def _check_last_block(self, process: Party, sent: Sent, block: int) -> None:
+        """I13: a cancel holds until the last block of its order; the venue takes a shorter one, which does nothing."""
+        of_order = sent.exchange_order_id or ""
+        if sent.kind == "place":
+            self._last_blocks[of_order] = block
+        elif block < self._last_blocks.get(of_order, 0):
+            self._world.broken("I13", f"{process.name} cancels until block {block} what lives longer: {sent}")
 
     def _placement(self, process: Party, sent: Sent) -> None:
         world = self._world
@@ -137,8 +150,15 @@ class Watch:
         if not wanted:
             world.broken("I13", f"an order leaves that nobody asked for: {sent}")
             return
+        if (cap := world.guards.max_order_notional) is not None and self._least_value(wanted[0], sent) > cap:
+            world.broken("I13", f"an order leaves that is above the cap of {cap}: {sent}")
         # Of several orders that were asked for by one id, the first that leaves is the one that may leave.
         self.twins[sent.twin or ""] = wanted
+
+    def _least_value(self, planned: Planned, sent: Sent) -> Decimal:
+        """In quote units, what an order is worth at least, by prices that the market was at when it began."""
+        low, _ = self._world.site.touch[planned.intent.trading_pair]
+        return (sent.size or Decimal(0)) * Decimal(low) * LEEWAY
 
     def answered(self, process: Party, sent: Sent, *, is_a_lie: bool) -> None:
         """I18 wants to know whether a process has ever been shown a good book."""
@@ -159,6 +179,10 @@ class Watch:
             if event.trade.fill_id in told:
                 world.broken("I3", f"{process.name} is told of fill {event.trade.fill_id} twice")
             told.add(event.trade.fill_id)
+
+    def hear(self, line: str) -> None:
+        """A line of the product's log."""
+        self.outputs.append(line.encode())
 
     def _look(self, process: Party, order: InFlightOrder) -> None:
         key, state = (process.name, order.client_order_id), order.state

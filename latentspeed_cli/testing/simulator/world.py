@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 
 import msgspec
 
@@ -19,6 +20,8 @@ from .trace import Trace
 # In most worlds prices stand still but for what weather.py does: a flow of its own costs more than all the rest.
 SHARE_WITH_FLOW = 0.1
 SHARE_WITH_NEW_JOURNAL = 0.1
+# In quote units: some of the orders that users want are above it.
+CAP, SHARE_WITH_CAP = Decimal(3000), 0.1
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +45,8 @@ class World:
         self.faults = faults
         self.trace = trace
         self.skew_ns = 0
-        self.guards = Guards()
+        has_cap = faults.chance("guards").random() < SHARE_WITH_CAP
+        self.guards = Guards(max_order_notional=CAP if has_cap else None)
         self.violations: list[Violation] = []
         draw = faults.chance("world")
         scenario = Scenario(
