@@ -48,7 +48,7 @@ def pass_on_everything(is_first: Any) -> Any:
     return lambda self, fill: True
 
 
-def never_give_up_a_silent_socket(dead_after_s: Any) -> Any:
+def believe_in_silence(dead_after_s: Any) -> Any:
     """For a venue's FrameSource.dead_after_s."""
     return inf
 

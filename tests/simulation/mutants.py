@@ -329,11 +329,11 @@ STREAMS = (
         name="silence-believed",
         breaks="A socket on which nothing is heard any more is never given up.",
         changes=(
-            _at("latentspeed_dydx_v4.streams:FrameSource.dead_after_s", broken_streams.never_give_up_a_silent_socket),
+            _at("latentspeed_hyperliquid.streams:FrameSource.dead_after_s", broken_streams.believe_in_silence),
+            _at("latentspeed_dydx_v4.streams:FrameSource.dead_after_s", broken_streams.believe_in_silence),
         ),
         faults=_faults("socket_half_open"),
         caught_by="I3",
-        venues=DYDX,
     ),
     Mutant(
         name="gap-ignored",

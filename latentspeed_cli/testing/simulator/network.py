@@ -404,7 +404,8 @@ class SimulatedSocket:
             self._loop.call_at(at_s + network.between("late", 0.0, 5.0), self._arrive, text)
 
     def break_(self, error: OSError) -> None:
-        if self._error is None:
+        """Of a connection that is half open nobody hears that it is no more."""
+        if self._error is None and not self._is_deaf:
             self._network.trace.note(self._process.name, f"socket {self.number} breaks: {error}")
             self._error = error
             self._news.set()
