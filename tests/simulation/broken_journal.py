@@ -12,7 +12,7 @@ from latentspeed_cli.core.reports import Report
 from latentspeed_cli.core.types import OrderState
 
 MOMENT_S = 0.001
-NS_PER_MS = 1_000_000
+NS_PER_S, MS_PER_S = 1_000_000_000, 1_000
 _NONE: frozenset[Any] = frozenset()
 
 
@@ -104,7 +104,7 @@ def count_nonces_alone(give: Any) -> Any:
         if sequence is not None:
             return give(self, signer, sequence, now_ns)
         mine: dict[str, int] = self.__dict__.setdefault("mine", {})
-        mine[signer] = next_nonce(mine.get(signer), now_ns // NS_PER_MS)
+        mine[signer] = next_nonce(mine.get(signer), now_ns // NS_PER_S * MS_PER_S)
         return mine[signer], None
 
     return alone

@@ -18,7 +18,7 @@ Replace: TypeAlias = Callable[[Any], Any]
 
 VENUES = ("hyperliquid", "dydx_v4")
 # Worlds in which a mutant must have been caught.
-MAX_SEEDS = 400
+MAX_SEEDS = 2_000
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

@@ -225,11 +225,10 @@ JOURNAL = (
     ),
     Mutant(
         name="nonce-again",
-        breaks="Each run counts its nonces alone.",
+        breaks="Each run counts its nonces alone, from the beginning of the second.",
         changes=(_at(_JOURNAL + "Journal._next_nonce", broken_journal.count_nonces_alone),),
         faults=_faults("clock_step"),
         caught_by="I11",
-        rare_on=DYDX,
     ),
     Mutant(
         name="end-remembered",
