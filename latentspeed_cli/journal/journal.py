@@ -324,10 +324,10 @@ class Journal(JournalReader):
 def _is_told(before: InFlightOrder, now: InFlightOrder, fill: TradeUpdate) -> bool:
     """Whether all that is new about a fill is that this process received it earlier than another one."""
     known = before.facts.fills.get(fill.fill_id)
-    if known is None or before.facts.fills_disagree is not now.facts.fills_disagree:
+    if known is None:
         return False
-    joined = now.facts.fills[fill.fill_id]
-    return msgspec.structs.replace(joined, received_ts_ns=known.received_ts_ns) == known
+    joined = msgspec.structs.replace(now.facts.fills[fill.fill_id], received_ts_ns=known.received_ts_ns)
+    return joined == known and msgspec.structs.replace(now.facts, fills=before.facts.fills) == before.facts
 
 
 class _Transaction:
