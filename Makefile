@@ -33,7 +33,7 @@ SIMULATOR := $(RUN) $(BIN)/python -m latentspeed_cli.testing.simulator
 
 simulation: .venv/wheel
 	$(SIMULATOR) --venue hyperliquid --seeds 0..2000
-	$(SIMULATOR) --venue dydx_v4 --seeds 0..1000
+	$(SIMULATOR) --venue dydx_v4 --seeds 0..2000
 
 simulate: .venv/wheel
 	$(SIMULATOR) --venue $(VENUE) --seeds $(SEEDS) --ledger .venv/simulations.ndjson
