@@ -17,7 +17,7 @@ from latentspeed_cli.core.symbols import Market
 from latentspeed_cli.core.types import OrderType, TimeInForce
 from latentspeed_cli.errors import AuthRejected, CredentialError, OrderRefused, ProtocolError
 
-from . import decode, encode, markets, payloads
+from . import decode, decode_orders, encode, markets, payloads
 from .constants import CANDLE_INTERVALS, CANDLES_PAGE, FILLS_PAGE, FUNDING_PAGE, MAX_PAGES, VENUE
 from .payloads import (
     ActiveAssetData,
@@ -167,7 +167,7 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
         """A row that makes no sense is left out; only when none makes sense is that an error."""
         reply = yield self.web_utils.info("frontendOpenOrders", user=self._user())
         rows: list[OrderRow] = decode.shape(self.web_utils.check(reply, changes=False), list[OrderRow])
-        return _kept(decode.each(rows, lambda row: decode.open_order(row, self.symbols, reply.received_ns)))
+        return _kept(decode.each(rows, lambda row: decode_orders.open_order(row, self.symbols, reply.received_ns)))
 
     def order_status_flow(self, order: InFlightOrder) -> Flow[tuple[OrderUpdate, ...]]:
         """By the venue's id when it is known, else by cloid.
@@ -186,7 +186,7 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
         filled = None
         if record.status == "filled":
             filled = yield from self._executed(record, order)
-        return (decode.order_update(record, self.symbols, filled=filled),)
+        return (decode_orders.order_update(record, self.symbols, filled=filled),)
 
     def _executed(self, record: OrderRecord, order: InFlightOrder) -> Flow[Decimal | None]:
         """How much of a finished order was executed: its size, or for an immediate one the sum of its fills."""
@@ -207,7 +207,7 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
             reply = yield self.web_utils.info("userFillsByTime", user=user, startTime=start, **end)
             rows: list[Fill] = decode.shape(self.web_utils.check(reply, changes=False), list[Fill])
             for row in rows:
-                fill = decode.trade_update(row, self.symbols, reply.received_ns)
+                fill = decode_orders.trade_update(row, self.symbols, reply.received_ns)
                 found.setdefault(fill.fill_id, fill)
             if len(rows) < FILLS_PAGE:
                 return tuple(sorted(found.values(), key=lambda fill: fill.ts_ns))
@@ -276,24 +276,24 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
         action = encode.place_action(order, self._tradable(order.trading_pair))
         body = self._signer().sign(action, order.nonce, expires_after=order.expires_after_ms)
         reply = yield self.web_utils.exchange(body)
-        return decode.placed(order, self.web_utils.check(reply, changes=True), reply.received_ns)
+        return decode_orders.placed(order, self.web_utils.check(reply, changes=True), reply.received_ns)
 
     def cancel_flow(self, order: InFlightOrder, *, nonce: int, attempt: int) -> Flow[OrderUpdate]:
         action = encode.cancel_action(order, self._market(order.trading_pair))
         reply = yield self.web_utils.exchange(self._signer().sign(action, nonce))
-        return decode.cancelled(order, self.web_utils.check(reply, changes=True), reply.received_ns, attempt)
+        return decode_orders.cancelled(order, self.web_utils.check(reply, changes=True), reply.received_ns, attempt)
 
     def fence_flow(self, order: InFlightOrder) -> Flow[FenceVerdict]:
         """A noop with the order's own nonce. Nonces belong to the signer, so no vault is named."""
         if order.nonce is None:
             raise ValueError("only an order that was sent has a nonce to use up")
         reply = yield self.web_utils.exchange(self._signer().sign_without_vault(encode.NOOP, order.nonce))
-        return decode.fence_verdict(self.web_utils.check(reply, changes=True))
+        return decode_orders.fence_verdict(self.web_utils.check(reply, changes=True))
 
     def leverage_flow(self, trading_pair: str, leverage: int, *, cross: bool, nonce: int) -> Flow[None]:
         action = encode.leverage_action(self._tradable(trading_pair), leverage, cross=cross)
         reply = yield self.web_utils.exchange(self._signer().sign(action, nonce))
-        decode.done(self.web_utils.check(reply, changes=True))
+        decode_orders.done(self.web_utils.check(reply, changes=True))
 
     def read_leverage_flow(self, trading_pair: str) -> Flow[tuple[Decimal, str]]:
         coin = self._market(trading_pair).symbol

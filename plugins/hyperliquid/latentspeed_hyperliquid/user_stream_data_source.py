@@ -14,7 +14,7 @@ from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report, TradeUpd
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
 
-from . import decode
+from . import decode, decode_orders
 from .config import HyperliquidConfig, parse_address
 from .payloads import (
     ClearinghouseData,
@@ -128,10 +128,10 @@ class HyperliquidUserStreamDataSource(FrameSource):
                 yield msgspec.structs.replace(one, ts_ns=ts_ns)
 
     def _order(self, row: msgspec.Raw) -> OrderUpdate:
-        return decode.order_update(decode.shape(row, OrderRecord), self._symbols)
+        return decode_orders.order_update(decode.shape(row, OrderRecord), self._symbols)
 
     def _fill(self, received_ns: int, row: msgspec.Raw) -> TradeUpdate:
-        return decode.trade_update(decode.shape(row, Fill), self._symbols, received_ns)
+        return decode_orders.trade_update(decode.shape(row, Fill), self._symbols, received_ns)
 
     def _fills(self, rows: Sequence[msgspec.Raw], received_ns: int) -> Iterator[TradeUpdate]:
         return decode.each(rows, partial(self._fill, received_ns))
@@ -149,7 +149,7 @@ class HyperliquidUserStreamDataSource(FrameSource):
                 yield self._cancelled(row, received_ns)
         elif said.twap_slice_fills is not None:
             for slice_ in said.twap_slice_fills:
-                yield decode.trade_update(slice_.fill, symbols, received_ns)
+                yield decode_orders.trade_update(slice_.fill, symbols, received_ns)
         else:
             yield Heartbeat()  # a kind of event that concerns nothing we keep
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from latentspeed_hyperliquid import decode, markets, payloads
+from latentspeed_hyperliquid import decode, decode_orders, markets, payloads
 from latentspeed_hyperliquid.config import HyperliquidConfig
 from latentspeed_hyperliquid.order_book_data_source import HyperliquidOrderBookDataSource
 from latentspeed_hyperliquid.refusals import Refusal
@@ -151,18 +151,18 @@ def test_recorded_orders_and_fills_become_words_of_core(recordings: Path, symbol
     for _, kind, body in answers(recordings):
         value = decode.shape(body, kind)
         if kind == list[payloads.OrderRow]:
-            updates = [decode.open_order(row, symbols, RECEIVED_NS) for row in value]
+            updates = [decode_orders.open_order(row, symbols, RECEIVED_NS) for row in value]
             assert all(update.report is Report.ACCEPTED for update in updates)
             assert all(update.amount is not None and update.amount > 0 for update in updates)
             found["orders"] += len(updates)
         elif kind == list[payloads.OrderRecord]:
             for record in value:
-                update = decode.order_update(record, symbols)
+                update = decode_orders.order_update(record, symbols)
                 assert update.report is not Report.NOTE, record.status
                 statuses.add(record.status)
                 found["records"] += 1
         elif kind == list[payloads.Fill]:
-            fills = [decode.trade_update(row, symbols) for row in value]
+            fills = [decode_orders.trade_update(row, symbols) for row in value]
             if all(row.tid for row in value):
                 assert len({fill.fill_id for fill in fills}) == len(fills)
             found["fills"] += len(fills)
@@ -200,13 +200,13 @@ def test_every_exchange_answer_is_understood(recordings: Path) -> None:
     for body in exchange_answers(recordings):
         if b'"status": "err"' not in body and not body.replace(b" ", b"").startswith(b'{"status":'):
             continue  # an answer of /info that the transcript quotes between two actions
-        said = decode.answer(body)
+        said = decode_orders.answer(body)
         if isinstance(said, Refusal):
             refused += 1
             continue
         answered += 1
         if said.type in ("order", "cancel"):
-            for item in decode.statuses(body, 1):
+            for item in decode_orders.statuses(body, 1):
                 if isinstance(item, Refusal):
                     assert item.code is not None, f"not in the table: {item.text}"
     assert answered > 15
