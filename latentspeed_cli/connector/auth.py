@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import Protocol
 
 
+class Secret(Protocol):
+    """A key, as a connector's settings hold it: hidden until it is asked for."""
+
+    def reveal(self) -> str: ...
+
+
 class Auth(Protocol):
     """Holds one key and signs a closed list of actions for one network.
 

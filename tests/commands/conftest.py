@@ -19,6 +19,8 @@ from latentspeed_cli.sandbox import supervisor
 from latentspeed_cli.sandbox.control_client import ControlClient
 from latentspeed_cli.sandbox.home import Home, Options, VenueInfo
 
+from ..ended import Ended
+
 VENUE = "hyperliquid"
 
 
@@ -70,25 +72,6 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     folder = tmp_path_factory.mktemp("exchange")
     yield start_exchange(folder)
     supervisor.stop(folder)
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """How a command line ended and what it wrote."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def error(self) -> dict[str, Any]:
-        """The error object on stderr."""
-        objects = [json.loads(line) for line in self.err.splitlines()]
-        found: dict[str, Any] = next(item["error"] for item in objects if item["schema"] == "error")
-        return found
 
 
 class Terminal:

@@ -21,7 +21,8 @@ from latentspeed_cli.core.types import OrderType, TimeInForce, TradeType
 from latentspeed_cli.records import json_schema
 from latentspeed_cli.session import open_connector
 
-from .conftest import Ended, Exchange, Terminal
+from ..ended import Ended
+from .conftest import Exchange, Terminal
 
 VENUES = ("hyperliquid", "dydx_v4")
 

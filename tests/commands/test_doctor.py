@@ -12,7 +12,8 @@ from latentspeed_cli import config
 from latentspeed_cli.commands import doctor, status
 from latentspeed_cli.records import json_schema
 
-from .conftest import Ended, Exchange, Terminal
+from ..ended import Ended
+from .conftest import Exchange, Terminal
 
 
 def findings(ended: Ended) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,8 @@ from latentspeed_cli import charts
 from latentspeed_cli.charts import Bar, Chart, Line
 from latentspeed_cli.records import json_schema
 
-from .conftest import Ended, Exchange, Terminal
+from ..ended import Ended
+from .conftest import Exchange, Terminal
 
 VENUES = ("hyperliquid", "dydx_v4")
 

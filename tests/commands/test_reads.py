@@ -14,7 +14,8 @@ import pytest
 from latentspeed_cli.connector import reader
 from latentspeed_cli.records import json_schema
 
-from .conftest import Ended, Exchange, Terminal
+from ..ended import Ended
+from .conftest import Exchange, Terminal
 
 VENUES = ("hyperliquid", "dydx_v4")
 

@@ -23,6 +23,8 @@ from latentspeed_cli.sandbox import supervisor
 from latentspeed_cli.sandbox.control_client import ControlClient
 from latentspeed_cli.sandbox.home import Home, Options, VenueInfo
 
+from ..ended import Ended
+
 VENUES = ("hyperliquid", "dydx_v4")
 # Where each venue takes what changes something.
 WRITES = {"hyperliquid": "/exchange", "dydx_v4": "/cosmos.tx.v1beta1.Service/BroadcastTx"}
@@ -44,23 +46,6 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     info = supervisor.start(folder, Options(port=0, seed=7, scenario="brisk"))
     yield Sandbox(folder, info.venues, supervisor.control(folder))
     supervisor.stop(folder)
-
-
-class Ended(msgspec.Struct, frozen=True):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def error(self) -> dict[str, Any]:
-        """The error object on stderr."""
-        objects = [json.loads(line) for line in self.err.splitlines()]
-        found: dict[str, Any] = next(item["error"] for item in objects if item["schema"] == "error")
-        return found
 
 
 class Trader:

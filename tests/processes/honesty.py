@@ -7,7 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from .conftest import Ended, Trader, finish
+from ..ended import Ended
+from .conftest import Trader, finish
 
 TIMEOUT_S = 1.5
 # What reading the answer, starting and ending may take beside it, on a busy machine.

@@ -13,10 +13,10 @@ from ...core.flow import Reply, Request
 from ...keys import Secret
 from ...sandbox.accounts import ADDRESSES, PRIVATE_KEYS
 from ...sandbox.model import HttpRequest, VenueModel
-from .site import Command, Sent, Site, Standing, TrueFill, TrueOrder, Truth, json_of
+from .site import Command, Kind, Sent, Site, Standing, TrueFill, TrueOrder, Truth, json_of
 
 BASE_URL = "http://127.0.0.1:3001"
-_READS = {
+_READS: dict[str, Kind] = {
     "orderStatus": "status",
     "frontendOpenOrders": "open_orders",
     "openOrders": "open_orders",
@@ -47,7 +47,7 @@ class HyperliquidSite(Site):
         body: dict[str, Any] = msgspec.json.decode(request.body)
         if not request.changes:
             name = body["type"]
-            return Sent(kind=_READS.get(name, "other"), twin=_text(body.get("oid")))  # type: ignore[arg-type]
+            return Sent(kind=_READS.get(name, "other"), twin=_text(body.get("oid")))
         action, nonce = body["action"], body["nonce"]
         kind = action["type"]
         if kind == "order":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from random import Random
 
 from ...clock import NS_PER_S
@@ -30,7 +31,7 @@ class Weather:
             "venue_restart": self._restart,
         }
         for kind in world.site.troubles:
-            kinds[kind] = lambda kind=kind: self._trouble(kind)  # type: ignore[misc]
+            kinds[kind] = partial(self._trouble, kind)
         begun = [tasks.create_task(self._strike(kind, blow)) for kind, blow in kinds.items()]
         begun.append(tasks.create_task(self._trade()))
         return begun

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import msgspec
 
+from latentspeed_cli.connector.auth import Secret
 from latentspeed_cli.errors import ConfigError
 
 from .constants import CHAIN_IDS, MAX_SUBACCOUNT
 
 NONCES = ("timestamp", "sequence")
-
-
-class Secret(Protocol):
-    """A secret that hides itself until it is asked for."""
-
-    def reveal(self) -> str: ...
 
 
 class DydxV4Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,9 +11,9 @@ import re
 
 from coincurve import PrivateKey
 
+from latentspeed_cli.connector.auth import Secret
 from latentspeed_cli.errors import CredentialError
 
-from .config import Secret
 from .constants import ADDRESS_PREFIX, HD_PATH
 
 _HEX_KEY = re.compile(r"(?:0x)?([0-9a-fA-F]{64})", re.ASCII)

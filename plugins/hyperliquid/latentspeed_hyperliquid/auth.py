@@ -13,11 +13,12 @@ from typing import Final, get_args
 import msgspec
 from coincurve import PrivateKey
 
+from latentspeed_cli.connector.auth import Secret
 from latentspeed_cli.errors import CredentialError, OrderRefused
 from latentspeed_cli.sandbox.accounts import PRIVATE_KEYS as SANDBOX_KEYS
 
 from .actions import ApproveAgentAction, Envelope, L1Action, Signature
-from .config import HyperliquidConfig, Secret, parse_address
+from .config import HyperliquidConfig, parse_address
 from .constants import CHAIN_NAMES, SIGNATURE_SOURCES
 from .keccak import keccak256
 

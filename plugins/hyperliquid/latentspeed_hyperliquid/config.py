@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Protocol
 
 import msgspec
 
+from latentspeed_cli.connector.auth import Secret
 from latentspeed_cli.errors import ConfigError, CredentialError
 
 from .constants import BASE_URLS
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
-
-
-class Secret(Protocol):
-    """A secret that hides itself until it is asked for."""
-
-    def reveal(self) -> str: ...
 
 
 class HyperliquidConfig(msgspec.Struct, frozen=True, kw_only=True):

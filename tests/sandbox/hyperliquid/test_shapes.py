@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from latentspeed_cli.sandbox.accounts import ADDRESSES
 
@@ -50,7 +51,6 @@ def frames(name: str, channel: str) -> list[Any]:
 
 def cassette(name: str, request_type: str | None = None) -> list[Any]:
     """Answers in a recorded YAML cassette of the SDK, as JSON."""
-    yaml: Any = pytest.importorskip("yaml")
     loaded = yaml.safe_load((RECORDINGS / "http-info" / name).read_text())
     found = []
     for item in loaded["interactions"]:
