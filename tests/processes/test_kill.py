@@ -34,7 +34,7 @@ def settle(trader: Trader, client_order_id: str) -> dict[str, object] | None:
 )
 def test_placing(trader: Trader, seam: str) -> None:
     name = trader.id("killed")
-    words = (*RESTING, "--client-id", name, "--timeout", "2s")
+    words = (*RESTING, "--client-id", name, "--timeout", "6s")
     ended = trader.run(*words, seam=seam)
     assert ended.code == KILLED, ended.err
     order = settle(trader, name)
@@ -65,9 +65,9 @@ def test_cancelling(trader: Trader, seam: str) -> None:
 
 
 def test_a_request_that_arrives_after_its_sender_died_is_fenced_off_or_found(trader: Trader) -> None:
-    trader.trouble("delay_request", seconds=4)
+    trader.trouble("delay_request", seconds=8)
     name = trader.id("late")
-    process = trader.start(*RESTING, "--client-id", name, "--timeout", "2s")
+    process = trader.start(*RESTING, "--client-id", name, "--timeout", "6s")
     trader.wait_for_strike()
     process.kill()
     assert finish(process).code == KILLED

@@ -9,7 +9,7 @@ from .conftest import RESTING, Sandbox, Trader, finish
 
 
 def die_after_sending(trader: Trader, name: str, *words: str) -> None:
-    ended = trader.run(*words, "--client-id", name, "--timeout", "2s", seam="send-after:1")
+    ended = trader.run(*words, "--client-id", name, "--timeout", "6s", seam="send-after:1")
     assert ended.code == -signal.SIGKILL, ended.err
 
 

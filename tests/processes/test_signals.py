@@ -32,7 +32,7 @@ def test_before_anything_was_sent(trader: Trader, number: signal.Signals) -> Non
 def test_while_the_order_is_on_its_way(trader: Trader, kind: str, times: int) -> None:
     name = trader.id("sent")
     trader.control(kind, path=WRITES[trader.venue], seconds=3, count=2)
-    process = trader.start(*RESTING, "--client-id", name, "--timeout", "3s")
+    process = trader.start(*RESTING, "--client-id", name, "--timeout", "8s")
     trader.wait_for_strike(2)
     for _ in range(times):
         process.send_signal(signal.SIGTERM)

@@ -67,6 +67,6 @@ def test_unknown_orders_and_words(trader: Trader) -> None:
 
 def test_an_order_of_unknown_outcome_is_settled_first(trader: Trader) -> None:
     name = trader.id("unknown")
-    trader.run(*RESTING, "--client-id", name, "--timeout", "2s", seam="send-after:1")
+    trader.run(*RESTING, "--client-id", name, "--timeout", "6s", seam="send-after:1")
     ended = trader.call("wait", name, "--for", "open", "--timeout", "30s")
     assert (ended.code, json.loads(ended.out)["state"]) == (0, "OPEN"), ended.err
