@@ -271,7 +271,7 @@ JOURNAL = (
     Mutant(
         name="fills-by-trade",
         breaks="A fill is known by the id of its trade alone.",
-        changes=(_at("latentspeed_hyperliquid.decode:trade_update", broken_journal.know_a_fill_by_its_trade),),
+        changes=(_at("latentspeed_hyperliquid.decode_orders:trade_update", broken_journal.know_a_fill_by_its_trade),),
         faults=_faults(),
         caught_by="I2",
         venues=HYPERLIQUID,
