@@ -67,7 +67,8 @@ class UserStreamTracker:
         self._last_news_ns = 0
         self._snapshot_read = False
         self._looks_at: list[float] = []  # when to look again, on the loop's clock
-        self._look_from_ns = 0
+        # What to look at: until when, on the loop's clock, and from which venue time on. One for each backfill.
+        self._to_look_at: list[tuple[float, int]] = []
         self.is_ready = False
 
     async def run(
@@ -144,8 +145,10 @@ class UserStreamTracker:
             yield item
 
     async def _backfill(self) -> AsyncIterator[object]:
-        """Ask for everything that may have been missed since the last news."""
-        since_ns = max(self._last_news_ns - OVERLAP_NS, 0)
+        """Ask for everything that may have been missed since the last news, or was to be looked at again."""
+        began_s, since_ns = asyncio.get_running_loop().time(), max(self._last_news_ns - OVERLAP_NS, 0)
+        self._to_look_at.append((began_s + LOOK_AGAIN_S[-1], since_ns))
+        since_ns = self._look_from_ns()
         try:
             open_orders = await self._reader.open_orders()
             fills = await self._reader.fills(since_ns)
@@ -158,19 +161,33 @@ class UserStreamTracker:
         except LatentspeedError as error:
             raise StreamLost(f"what was missed could not be fetched: {error}", hint="start the stream again") from error
         self.is_ready = True
-        now_s, now_ns = asyncio.get_running_loop().time(), self._clock.now_ns()
-        self._looks_at, self._look_from_ns = [now_s + after_s for after_s in LOOK_AGAIN_S], since_ns
-        yield Control(kind=ControlKind.BACKFILLED, ts_ns=now_ns, since_ns=since_ns)
+        self._looked(began_s)
+        now_s = asyncio.get_running_loop().time()
+        self._looks_at = [now_s + after_s for after_s in LOOK_AGAIN_S]
+        yield Control(kind=ControlKind.BACKFILLED, ts_ns=self._clock.now_ns(), since_ns=since_ns)
 
     async def _look_again(self) -> AsyncIterator[object]:
         """Pass on fills that were not in the list yet. That they cannot be read now is no trouble of the stream."""
+        if not self._to_look_at:  # the look before this one came late enough for both
+            return
+        began_s = asyncio.get_running_loop().time()
         try:
-            fills = await self._reader.fills(self._look_from_ns)
+            fills = await self._reader.fills(self._look_from_ns())
         except LatentspeedError as error:
             log.info("fills could not be read again", extra={"error": str(error)})
             return
         for news in self._learn(fills, live=False):
             yield news
+        self._looked(began_s)
+
+    def _look_from_ns(self) -> int:
+        return min(from_ns for _, from_ns in self._to_look_at)
+
+    def _looked(self, at_s: float) -> None:
+        """Fills were read at that time. A backfill that follows soon after another puts off no look at what that one
+        read: each is looked at until its time is over.
+        """
+        self._to_look_at = [(until_s, from_ns) for until_s, from_ns in self._to_look_at if at_s < until_s]
 
     def _missing(self, open_orders: Sequence[OrderUpdate]) -> list[InFlightOrder]:
         """Orders that we believed open and the venue does not list: each has to be asked for."""

@@ -294,6 +294,30 @@ async def test_a_fill_that_the_list_shows_late_is_told_all_the_same(rig: Rig, mo
     assert line.closed
 
 
+async def test_a_backfill_looks_once_more_for_what_the_one_before_it_may_not_have_shown(rig: Rig) -> None:
+    """Else every gap would put off the looks at what is older than the latest news, for ever."""
+    since_ns = rig.clock.now_ns()
+    await put(rig)
+    execute(rig, "1", "0.3")()
+    rig.venue.hidden.add(rig.venue.orders["1"].cloid)
+    rig.clock.advance(100)
+    await put(rig)
+
+    def show() -> object:
+        rig.venue.hidden.clear()
+        return control(ControlKind.GAP)
+
+    connector, _, _ = streaming(rig, CONNECTED, tell(rig, "2"), show)
+    told = kinds(await collect(connector, Channel.FILLS, since_ns=since_ns))
+    assert told == [
+        ControlKind.CONNECTED,
+        ControlKind.BACKFILLED,
+        ControlKind.GAP,
+        "f1",
+        ControlKind.BACKFILLED,
+    ]
+
+
 async def test_a_gap_that_cannot_be_fetched_ends_the_stream(rig: Rig) -> None:
     def down() -> object:
         rig.http.faults["open"].extend([Fault.REFUSED] * 9)
