@@ -110,7 +110,8 @@ class FrameSource:
 
     def __init__(self) -> None:
         self._asked: dict[str, Subscription] = {}
-        # Of the present connection: subscriptions without an answer, and cancelled ones without one.
+        # Of the present connection: its id, subscriptions without an answer, and cancelled ones without one.
+        self._connection_id: str | None = None
         self._unanswered: set[str] = set()
         self._unsubscribing: set[str] = set()
         self._numbers = MessageCount()
@@ -128,8 +129,9 @@ class FrameSource:
     def decode(self, frame: str | bytes, received_ns: int) -> Iterator[object]:
         """The items of one frame. Raises ProtocolError, after the rows that did make sense."""
         said: Frame = shape(frame.encode() if isinstance(frame, str) else frame, Frame)
+        if said.connection_id != self._connection_id if said.connection_id else said.type == "connected":
+            self._begin(said)
         if said.type == "connected":
-            self._connected(said)
             yield Heartbeat()
             return
         key = None if said.channel is None else key_of(said.channel, said.id)
@@ -147,8 +149,14 @@ class FrameSource:
         else:
             yield from self._of_channel(said.channel, key, said, received_ns)
 
-    def _connected(self, said: Frame) -> None:
-        self._numbers.start(0 if said.message_id is None else said.message_id)
+    def _begin(self, said: Frame) -> None:
+        """A frame of a new connection, of which nothing but its greeting, with number 0, went before.
+
+        Every frame bears its connection's id. The greeting alone is not to be relied on: should it come behind other
+        frames, what these have answered would be waited for once more, and hide as many messages that get lost.
+        """
+        self._connection_id = said.connection_id
+        self._numbers.start(0)
         self._unanswered = set(self._asked)
         self._unsubscribing = set()
         self.connected()

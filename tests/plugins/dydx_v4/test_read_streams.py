@@ -37,17 +37,19 @@ class Line:
 
     def __init__(self, source: Any) -> None:
         self.source = source
+        self.connection = 1
         self.number = -1
         self.now_ns = RECEIVED_NS
 
     def say(self, kind: str, number: int | None = None, **more: object) -> list[object]:
         if number is None:
             self.number = number = self.number + 1
-        said = {"type": kind, "connection_id": "c", "message_id": number, **more}
+        said = {"type": kind, "connection_id": str(self.connection), "message_id": number, **more}
         return [item for item in self.source.decode(json.dumps(said), self.now_ns) if not isinstance(item, Heartbeat)]
 
     def start(self, *channels: tuple[str, str | None]) -> list[object]:
-        """Connected, and everything acknowledged with empty snapshots."""
+        """Connected anew, and everything acknowledged with empty snapshots."""
+        self.connection += 1
         self.number = -1
         found = self.say("connected")
         found += self.say("subscribed", channel=HEIGHTS, id=HEIGHTS, contents={"height": "900", "time": ""})
@@ -261,6 +263,26 @@ def test_a_message_lost_among_the_acknowledgements_is_noticed_with_the_last() ->
     ]
     found = line.say("subscribed", 3, channel="v4_orderbook", id="ETH-USD", contents=snapshot([], []))
     assert isinstance(found[0], Gap)
+
+
+def test_a_late_greeting_begins_nothing_anew() -> None:
+    """What was answered would be waited for once more, and as many missing messages would be no gap."""
+    line = private_line()
+    assert line.say("connected", 0) == []
+    for height in (1000, 1001):
+        line.number += 1
+        assert isinstance(line.block(height)[0], Gap)
+
+
+def test_a_connection_whose_greeting_is_lost_is_a_new_one_all_the_same() -> None:
+    line = book_line()
+    for height in (900, 901, 902):
+        line.block(height)
+    line.connection, line.number = line.connection + 1, 0
+    line.say("subscribed", channel=HEIGHTS, id=HEIGHTS, contents={"height": "900", "time": ""})
+    line.say("subscribed", channel="v4_orderbook", id="ETH-USD", contents=snapshot([], []))
+    line.number += 1
+    assert isinstance(line.block(1000)[0], Gap)
 
 
 def test_a_new_connection_counts_from_the_start() -> None:
