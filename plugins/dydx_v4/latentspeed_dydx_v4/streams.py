@@ -150,13 +150,13 @@ class FrameSource:
             yield from self._of_channel(said.channel, key, said, received_ns)
 
     def _begin(self, said: Frame) -> None:
-        """A frame of a new connection, of which nothing but its greeting, with number 0, went before.
+        """The first frame that is heard of a new connection; every frame bears its connection's id.
 
-        Every frame bears its connection's id. The greeting alone is not to be relied on: should it come behind other
-        frames, what these have answered would be waited for once more, and hide as many messages that get lost.
+        The greeting alone is not to be relied on: should it come behind other frames, what these have answered would
+        be waited for once more, and hide as many messages that get lost.
         """
         self._connection_id = said.connection_id
-        self._numbers.start(0)
+        self._numbers.start(0 if said.message_id is None else said.message_id)
         self._unanswered = set(self._asked)
         self._unsubscribing = set()
         self.connected()

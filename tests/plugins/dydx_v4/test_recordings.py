@@ -391,12 +391,12 @@ def test_trades_candles_and_contexts(folder: Path, listed: Markets) -> None:
     assert isinstance(newest, Candle)
     source = public(listed, Channel.TICKER, pair="FTM-USD")
     snapshot = (folder / "rest" / "perpetual_markets_2024.json").read_bytes()
-    said = b'{"type":"subscribed","message_id":1,"channel":"v4_markets","contents":' + snapshot + b"}"
-    acknowledged, before = items(source, said)
+    update = frame(folder, "markets_oracle_price.json")
+    head = {"type": "subscribed", "connection_id": json.loads(update)["connection_id"], "message_id": 1}
+    said = json.dumps({**head, "channel": "v4_markets", "contents": json.loads(snapshot)})
+    acknowledged, before = items(source, said.encode())
     assert acknowledged == SubscriptionAck("v4_markets")
-    (after,) = (
-        item for item in items(source, frame(folder, "markets_oracle_price.json")) if isinstance(item, MarketContext)
-    )
+    (after,) = (item for item in items(source, update) if isinstance(item, MarketContext))
     assert isinstance(before, MarketContext)
     assert (after.index_price, after.funding_rate) == (Decimal("0.3866273177"), before.funding_rate)
 
