@@ -20,15 +20,20 @@ from latentspeed_cli.sandbox.model import SCENARIOS, HttpRequest
 
 BOOKS = 4_000  # of all markets together; then the same again
 LEVELS = 5
-BATCH = 10
+BATCH, FULL_BATCH = 10, 50
+YIELD_EVERY = 20
+TIME_DIGITS = 13
 BUFFER_BYTES = 1 << 18
 NAP_S = 0.0005
 
 
-def frame(text: bytes) -> bytes:
-    """A text frame as a server sends it: without a mask."""
-    size = len(text)
-    return (bytes((0x81, size)) if size < 126 else bytes((0x81, 126)) + size.to_bytes(2, "big")) + text
+def halves(coin: str, number: int) -> tuple[bytes, bytes]:
+    """A text frame as a server sends it, without a mask: what stands before the time, and what behind it."""
+    before = f'{{"channel":"l2Book","data":{{"coin":"{coin}","time":'.encode()
+    behind = f',"levels":{json.dumps(book(number))}}}}}'.encode()
+    size = len(before) + TIME_DIGITS + len(behind)
+    assert 126 <= size < 1 << 16
+    return bytes((0x81, 126)) + size.to_bytes(2, "big") + before, behind
 
 
 def book(number: int) -> list[list[dict[str, object]]]:
@@ -49,22 +54,23 @@ def book(number: int) -> list[list[dict[str, object]]]:
 
 async def talk(transport: asyncio.Transport, coins: list[str], rate: float) -> None:
     """Straight to the socket: a server that composes each frame would be what is measured."""
-    parts = [
-        (f'{{"channel":"l2Book","data":{{"coin":"{coins[number % len(coins)]}","time":', json.dumps(book(number)))
-        for number in range(BOOKS // len(coins) * len(coins))
-    ]
+    parts = [halves(coins[number % len(coins)], number) for number in range(BOOKS // len(coins) * len(coins))]
+    size = BATCH if rate else FULL_BATCH
     loop = asyncio.get_running_loop()
-    sent, began_s = 0, loop.time()
+    sent, turns, began_s = 0, 0, loop.time()
     while not transport.is_closing():
         is_ahead = rate and sent >= (loop.time() - began_s) * rate
         if is_ahead or transport.get_write_buffer_size() > BUFFER_BYTES:
             await asyncio.sleep(NAP_S)
             continue
-        batch = [parts[(sent + index) % len(parts)] for index in range(BATCH)]
-        now_ms = time_ns() // 1_000_000
-        transport.write(b"".join([frame(f'{head}{now_ms},"levels":{levels}}}}}'.encode()) for head, levels in batch]))
-        sent += BATCH
-        if not sent % 200:
+        now_ms = b"%d" % (time_ns() // 1_000_000)
+        first = sent % len(parts)
+        transport.write(
+            b"".join([piece for before, behind in parts[first : first + size] for piece in (before, now_ms, behind)])
+        )
+        sent += min(size, len(parts) - first)
+        turns += 1
+        if not turns % YIELD_EVERY:
             await asyncio.sleep(0)
 
 

@@ -48,7 +48,7 @@ class OrderBookTracker:
     def top(self, trading_pair: str) -> BookTop | None:
         """The top of a book that can be relied on, or None."""
         book = self._books.get(trading_pair)
-        if book is None or self._problem(book) is not None:
+        if book is None or self._problem(book, self._clock.now_ns()) is not None:
             return None
         return book.top()
 
@@ -99,7 +99,7 @@ class OrderBookTracker:
             change = BookChange.GAP
         if change is BookChange.OLD:
             return ()
-        problem = BookProblem.MISSING if change is BookChange.GAP else self._problem(book)
+        problem = BookProblem.MISSING if change is BookChange.GAP else self._problem(book, now_ns)
         if problem is None:
             self._bad.discard(item.trading_pair)
             self._reader.note_top(item.trading_pair, book.top())
@@ -128,5 +128,5 @@ class OrderBookTracker:
                 if control.trading_pair in (None, trading_pair):
                     book.drop()
 
-    def _problem(self, book: OrderBook) -> BookProblem | None:
-        return book.problem(now_ns=self._clock.now_ns(), stale_after_ns=STALE_AFTER_NS)
+    def _problem(self, book: OrderBook, now_ns: int) -> BookProblem | None:
+        return book.problem(now_ns=now_ns, stale_after_ns=STALE_AFTER_NS)

@@ -6,11 +6,9 @@ received_ns: when it came here, by the clock of this machine; of what streams te
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import lru_cache
 
 import msgspec
 
-from .decimals import REMEMBERED, parse
 from .types import TradeType
 
 
@@ -20,12 +18,6 @@ class PriceLevel(msgspec.Struct, frozen=True, array_like=True):
     price: Decimal
     amount: Decimal
     count: int | None = None
-
-
-@lru_cache(REMEMBERED)  # a book repeats most of its levels with every message
-def price_level(price: str, amount: str, count: int | None = None) -> PriceLevel:
-    """A level as venues spell it. Raises ValueError for what is no number."""
-    return PriceLevel(parse(price), parse(amount), count)
 
 
 class OrderBookSnapshot(msgspec.Struct, frozen=True, kw_only=True):

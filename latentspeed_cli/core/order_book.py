@@ -6,7 +6,6 @@ import enum
 from bisect import bisect_left, insort
 from decimal import Decimal
 from itertools import islice
-from operator import gt, lt
 
 from ..errors import ProtocolError
 from .decimals import EXACT, ZERO
@@ -14,6 +13,7 @@ from .market_data import OrderBookDiff, OrderBookSnapshot, PriceLevel
 from .pricing import BookTop
 
 _HALF = Decimal("0.5")
+_INFINITY = Decimal("Infinity")
 _NONSENSE = "a level of a book has no sensible price or amount"
 
 
@@ -157,11 +157,15 @@ class _Side:
 
     def check(self, levels: tuple[PriceLevel, ...]) -> None:
         """Raises ProtocolError for what is no side of a book."""
-        prices = [level.price for level in levels]
-        if not all(map(gt if self._falling else lt, prices, prices[1:])):
-            raise ProtocolError("the levels of a book are not in order")
-        if levels and (prices[-1 if self._falling else 0] <= ZERO or min([level.amount for level in levels]) <= ZERO):
-            raise ProtocolError(_NONSENSE)
+        falling = self._falling
+        last = _INFINITY if falling else ZERO
+        for level in levels:
+            price = level.price
+            if price <= ZERO or level.amount <= ZERO:
+                raise ProtocolError(_NONSENSE)
+            if price >= last if falling else price <= last:
+                raise ProtocolError("the levels of a book are not in order")
+            last = price
 
     def load(self, levels: tuple[PriceLevel, ...]) -> None:
         """Take over checked levels."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import ClassVar
 
 import msgspec
 
 from .. import clock
-from ..core.decimals import REMEMBERED, plain
+from ..core.decimals import plain
 from ..core.market_data import BestBidOffer, OrderBookSnapshot, PriceLevel, PublicTrade
 from .base import Number, Record, Side, iso, number
 
@@ -101,9 +100,8 @@ class TradeList(Record, frozen=True, kw_only=True, tag="trades"):
     items: tuple[TradeRecord, ...]
 
 
-@lru_cache(REMEMBERED)
-def _level(level: PriceLevel) -> Level:
-    return Level(plain(level.price), plain(level.amount), level.count)
+def _levels(levels: tuple[PriceLevel, ...]) -> tuple[Level, ...]:
+    return tuple([Level(plain(level.price), plain(level.amount), level.count) for level in levels])
 
 
 def book_record(
@@ -119,8 +117,8 @@ def book_record(
         venue=venue,
         network=network,
         trading_pair=book.trading_pair,
-        bids=tuple(map(_level, book.bids[:depth])),
-        asks=tuple(map(_level, book.asks[:depth])),
+        bids=_levels(book.bids[:depth]),
+        asks=_levels(book.asks[:depth]),
         ts_ns=book.ts_ns,
         ts_iso=clock.iso(book.ts_ns),
         received_ts_ns=received_ns,

@@ -81,7 +81,7 @@ class Inbox:
         if isinstance(item, _LATEST):
             key = (type(item), item.trading_pair, item.open_ts_ns if isinstance(item, Candle) else None)
             self._add_or_replace(key, item)
-        elif not isinstance(item, PublicTrade | OrderBookDiff):
+        elif not isinstance(item, (PublicTrade, OrderBookDiff)):
             # What came before a control is not replaced by what came after it.
             self._replaceable.clear()
             self._must_arrive += 1

@@ -38,6 +38,8 @@ MAX_FRAME_BYTES = 16 * 2**20
 # So many frames without sense among the latest so many end the stream: it is not a hiccup any more.
 BAD_FRAMES = 5
 BAD_FRAMES_AMONG = 50
+# What a source says of the connection itself; everything else is for whoever listens.
+_OF_THE_LINE = frozenset({Heartbeat, SubscriptionAck, SubscriptionRefused, Resubscribe, Gap})
 # Close codes with which we end a connection: broken frame, broken text, too big.
 _OUR_COMPLAINTS = frozenset({1002, 1007, 1009})
 
@@ -281,9 +283,9 @@ class Line:
             self._last_live_ns = received_ns
 
     def _sort(self, item: object) -> None:
-        if isinstance(item, Heartbeat):
-            return
-        if isinstance(item, SubscriptionAck):
+        if type(item) not in _OF_THE_LINE:
+            self._pass_on(item)
+        elif isinstance(item, SubscriptionAck):
             if self._missing.pop(item.key, None) is not None and not self._missing:
                 self._go_live()
         elif isinstance(item, SubscriptionRefused):
@@ -293,8 +295,10 @@ class Line:
                 self._to_send.extend(item.messages)
         elif isinstance(item, Gap):
             self._note_gap(item)
-        elif self._live_since_s is not None:
-            self._hear(item, asyncio.get_running_loop().time())
+
+    def _pass_on(self, item: object) -> None:
+        if self._live_since_s is not None:
+            self._hear(item, self._heard_s)
         elif len(self._held) < self._limits.waiting_items:
             self._held.append(item)
         else:

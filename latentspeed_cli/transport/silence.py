@@ -44,11 +44,11 @@ class Silence:
         self._last = [inf] * len(self._watched)
         self._told: set[int] = set()
         # Which of the watched an item of a kind and a trading pair is news of. Looked up for every item.
-        self._news: dict[tuple[type[object], str | None], list[int]] = {}
+        self._news: dict[type[object], dict[str | None, list[int]]] = {}
         for index, (channel, trading_pair) in enumerate(self._watched):
             for kind, channels in _CHANNELS_OF.items():
                 if channel in channels:
-                    self._news.setdefault((kind, trading_pair), []).append(index)
+                    self._news.setdefault(kind, {}).setdefault(trading_pair, []).append(index)
 
     def start(self, now_s: float) -> None:
         """The stream is live from now on."""
@@ -61,9 +61,11 @@ class Silence:
 
     def hear(self, item: object, now_s: float) -> bool:
         """An item has come. Whether it ends a silence that was complained of."""
-        ended, kind = False, type(item)
+        ended, news = False, self._news.get(type(item))
+        if news is None:
+            return False
         for trading_pair in (getattr(item, "trading_pair", None), None):
-            for index in self._news.get((kind, trading_pair), ()):
+            for index in news.get(trading_pair, ()):
                 self._last[index] = now_s
                 if index in self._told:
                     self._told.discard(index)

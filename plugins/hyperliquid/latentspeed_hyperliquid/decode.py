@@ -22,7 +22,6 @@ from latentspeed_cli.core.market_data import (
     OrderBookSnapshot,
     PriceLevel,
     PublicTrade,
-    price_level,
 )
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.core.types import TradeType
@@ -103,7 +102,7 @@ def each(rows: Iterable[Row], convert: Callable[[Row], T]) -> Iterator[T]:
 
 def _levels(rows: Sequence[Level]) -> tuple[PriceLevel, ...]:
     try:
-        return tuple([price_level(row.px, row.sz, row.n) for row in rows])
+        return tuple([PriceLevel(parse(row.px), parse(row.sz), row.n) for row in rows])
     except ValueError as error:
         raise ProtocolError(f"a level of the venue makes no sense: {error}") from None
 

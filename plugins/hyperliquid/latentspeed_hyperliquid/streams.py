@@ -15,6 +15,7 @@ from .decode import shape
 from .payloads import Frame, SubscriptionResponse, SubscriptionWire
 
 _encode = msgspec.json.Encoder().encode
+_GREETING = GREETING.encode()
 
 
 def subscription(channel: Channel, trading_pair: str | None, kind: str, **fields: object) -> Subscription:
@@ -45,21 +46,20 @@ class FrameSource:
     def decode(self, frame: str | bytes, received_ns: int) -> Iterator[object]:
         """The items of one frame. Raises ProtocolError, after the rows that did make sense."""
         text = frame.encode() if isinstance(frame, str) else frame
-        if text == GREETING.encode():
-            yield Heartbeat()
-            return
+        if text == _GREETING:
+            return iter((Heartbeat(),))
         parsed: Frame = shape(text, Frame)
         match parsed.channel:
             case "pong":
-                yield Heartbeat()
+                return iter((Heartbeat(),))
             case "subscriptionResponse":
                 response: SubscriptionResponse = shape(parsed.data, SubscriptionResponse)
                 subscribed = response.method == "subscribe"
-                yield SubscriptionAck(key_of(response.subscription)) if subscribed else Heartbeat()
+                return iter((SubscriptionAck(key_of(response.subscription)) if subscribed else Heartbeat(),))
             case "error":
-                yield _refused(shape(parsed.data, str))
+                return iter((_refused(shape(parsed.data, str)),))
             case channel:
-                yield from self.items(channel, parsed.data, received_ns)
+                return self.items(channel, parsed.data, received_ns)
 
     def items(self, channel: str, data: msgspec.Raw, received_ns: int) -> Iterator[object]:
         """The items of a channel of this source."""
