@@ -12,7 +12,8 @@ import msgspec
 from .types import TradeType
 
 
-class PriceLevel(msgspec.Struct, frozen=True, array_like=True):
+# gc=False here and on what becomes of levels: they are most of what a stream makes, and never part of a cycle.
+class PriceLevel(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One price level of a book. count: resting orders there, when the venue tells."""
 
     price: Decimal

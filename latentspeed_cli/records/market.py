@@ -12,7 +12,7 @@ from ..core.market_data import BestBidOffer, OrderBookSnapshot, PriceLevel, Publ
 from .base import Number, Record, Side, iso, number
 
 
-class Level(msgspec.Struct, frozen=True):
+class Level(msgspec.Struct, frozen=True, gc=False):
     price: Number
     amount: Number
     orders: int | None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import count
 from math import isqrt
 
 import msgspec
@@ -19,12 +20,12 @@ NS_PER_S = 1_000_000_000
 NS_PER_DAY = 86_400 * NS_PER_S
 
 _MASK = (1 << 64) - 1
+_MIX_START = 0x9E3779B97F4A7C15
 _ONE = 1 << 20  # fixed point of the path's logarithm: about one part in a million
 
 
-def mix(*parts: int) -> int:
-    """A well spread 64-bit number from integers (splitmix64, folded)."""
-    state = 0x9E3779B97F4A7C15
+def mix(*parts: int, state: int = _MIX_START) -> int:
+    """A well spread 64-bit number from integers (splitmix64, folded). state: what mix() gave for those before."""
     for part in parts:
         state = ((state ^ (part & _MASK)) * 0xBF58476D1CE4E5B9 + 0x9E3779B97F4A7C15) & _MASK
         state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
@@ -107,32 +108,37 @@ class Flow:
         self._levels: dict[int, tuple[int, tuple[int, int]]] = {}  # a level's size and the step at which it changes
         # A random walk's deviation grows with the square root of time; so does each octave's amplitude. The shortest
         # ones are damped: a touch that stands still now and then lets orders at it fill bit by bit.
-        self._amplitudes = [
+        amplitudes = [
             market.volatility_ppm * isqrt(period * 10**12 // NS_PER_DAY) // (3_000 if period < 10 * NS_PER_S else 1_000)
             for period in _OCTAVES
         ]
+        self._octaves = list(zip(count(), _OCTAVES, amplitudes, strict=False))
+        self._octave_states = [mix(self.seed, octave) for octave in range(len(_OCTAVES))]
         self._origin = self._noise(0)
 
     # ---- the path --------------------------------------------------------------------------------
 
-    def _point(self, octave: int, index: int) -> int:
-        key = index * 16 + octave
-        value = self._points.get(key)
-        if value is None:
-            if len(self._points) > _MEMORY:
-                self._points.clear()
-            value = self._points[key] = mix(self.seed, octave, index) % (2 * _ONE) - _ONE
+    def _new_point(self, octave: int, index: int) -> int:
+        if len(self._points) > _MEMORY:
+            self._points.clear()
+        value = mix(index, state=self._octave_states[octave]) % (2 * _ONE) - _ONE
+        self._points[index * 16 + octave] = value
         return value
 
     def _noise(self, elapsed_ns: int) -> int:
         """The logarithm of the path, in 1e-9, before the origin is taken off."""
         total = 0
-        for octave, period in enumerate(_OCTAVES):
+        known = self._points.get
+        for octave, period, amplitude in self._octaves:
             index, rest = divmod(elapsed_ns, period)
-            left, right = self._point(octave, index), self._point(octave, index + 1)
+            left, right = known(index * 16 + octave), known((index + 1) * 16 + octave)
+            if left is None:
+                left = self._new_point(octave, index)
+            if right is None:
+                right = self._new_point(octave, index + 1)
             part = rest * _ONE // period
             weight = part * part // _ONE * (3 * _ONE - 2 * part) // _ONE
-            total += self._amplitudes[octave] * (left + (right - left) * weight // _ONE) // _ONE
+            total += amplitude * (left + (right - left) * weight // _ONE) // _ONE
         return total
 
     def mid(self, elapsed_ns: int) -> int:

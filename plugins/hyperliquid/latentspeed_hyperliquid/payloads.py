@@ -148,7 +148,7 @@ AllPerpMetas: TypeAlias = tuple[Meta, ...]
 AllMids: TypeAlias = dict[str, Num]
 
 
-class Level(Payload, frozen=True, kw_only=True):
+class Level(Payload, frozen=True, kw_only=True, gc=False):
     px: Num
     sz: Num
     n: int | None = None
