@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from itertools import count
 from math import isqrt
 
 import msgspec
@@ -112,7 +111,7 @@ class Flow:
             market.volatility_ppm * isqrt(period * 10**12 // NS_PER_DAY) // (3_000 if period < 10 * NS_PER_S else 1_000)
             for period in _OCTAVES
         ]
-        self._octaves = list(zip(count(), _OCTAVES, amplitudes, strict=False))
+        self._octaves = list(zip(range(len(_OCTAVES)), _OCTAVES, amplitudes, strict=True))
         self._octave_states = [mix(self.seed, octave) for octave in range(len(_OCTAVES))]
         self._origin = self._noise(0)
 
