@@ -80,7 +80,7 @@ class Submitter:
             signer=signer,
             submit_deadline_ns=submit_deadline_ns,
             build=build,
-            sequence=self._flows.sequence_for(order),
+            sequence=lambda: self._flows.sequence_for(order),
         )
         loop = asyncio.get_running_loop()
         waiting = _Waiting(draft, loop.create_future())

@@ -43,15 +43,16 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """An order that is about to be sent; its nonce and attempt are the journal's to give.
 
     signer: whose nonces it takes, unless `sequence` says otherwise. submit_deadline_ns: until then only the writer may
-    say what became of it. build: makes the exact bytes from the order with nonce and attempt set; it is called inside
-    the transaction, and whatever it raises undoes the transaction.
+    say what became of it. build: makes the exact bytes from the order with nonce and attempt set. Both are called
+    inside the transaction, draft by draft, so that the nonce of one follows that of the draft before it; whatever they
+    raise undoes the transaction.
     """
 
     order: InFlightOrder
     signer: str
     submit_deadline_ns: int
     build: Callable[[InFlightOrder], bytes]
-    sequence: CountedNonces | None = None
+    sequence: Callable[[], CountedNonces | None] = lambda: None
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):

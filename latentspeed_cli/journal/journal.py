@@ -151,7 +151,7 @@ class Journal(JournalReader):
         base = order if known is None else known
         now_ns = self._clock.now_ns()
         number = base.attempt + 1
-        nonce, scope = self._next_nonce(draft.signer, draft.sequence, now_ns)
+        nonce, scope = self._next_nonce(draft.signer, draft.sequence(), now_ns)
         begun = msgspec.structs.replace(
             base,
             attempt=number,

@@ -269,7 +269,7 @@ def test_nonces_that_the_venue_counts_follow_what_it_expects(journal: Journal, o
         return CountedNonces(scope="the account", next=least, is_exact=is_exact)
 
     def begun(name: str, sequence: CountedNonces) -> int | None:
-        return journal.begin([msgspec.structs.replace(draft(name), sequence=sequence)])[0].order.nonce
+        return journal.begin([msgspec.structs.replace(draft(name), sequence=lambda: sequence)])[0].order.nonce
 
     assert [begun("a", counted(5)), begun("b", counted(5))] == [5, 6]
     assert opened().begin_cancel(known(journal, "a"), signer=SIGNER, sequence=counted(5)) == (1, 7)

@@ -164,6 +164,15 @@ async def test_sequences_follow_each_other_and_heal(run: Runs, venue: Venue, way
     assert sequences[-1] == 10, "the immediate order took none"
 
 
+async def test_orders_of_one_moment_after_a_refusal_take_a_sequence_each(run: Runs, venue: Venue, way: Way) -> None:
+    async with run(nonces="sequence") as connector:
+        assert (await place(connector, limit(), "a")).error is None
+        connector.chain.expected = 1  # as a refusal has just named it
+        outcomes = await asyncio.gather(*(place(connector, limit(), name) for name in "bcd"))
+    assert {outcome.error for outcome in outcomes} == {None}
+    assert [sequence for sequence, _ in way.sent()] == [0, 1, 2, 3]
+
+
 async def test_a_sequence_that_was_used_up_by_a_refusal_is_handed_out_again(run: Runs, way: Way) -> None:
     async with run(nonces="sequence") as connector:
         refused = await place(connector, limit("90000", amount="500"))
