@@ -145,12 +145,22 @@ def reason_of(facts: Facts, amount: Decimal, *, is_ioc: bool) -> str | None:
 
 
 def evidence_of(facts: Facts, amount: Decimal) -> tuple[Evidence, ...]:
-    """Why a final state is believed, oldest first. Fills that add up to the whole order are evidence themselves."""
+    """Why a final state is believed, oldest first. Fills that add up to the whole order are evidence themselves.
+
+    A last block is passed once, whoever else notices it later: a stream, a question, another process.
+    """
     evidence = facts.evidence
+    passed = [item for item in evidence if item.kind == "block_limit_passed"]
+    if len(passed) > 1:
+        evidence -= {*passed} - {min(passed, key=_age)}
     if facts.fills and facts.executed >= amount:
         last = max(facts.fills.values(), key=lambda fill: (fill.ts_ns, fill.fill_id))
         evidence |= {Evidence(kind="venue_fill", ts_ns=last.ts_ns, detail=f"fill {last.fill_id}")}
-    return tuple(sorted(evidence, key=lambda item: (item.ts_ns, item.kind, item.detail)))
+    return tuple(sorted(evidence, key=_age))
+
+
+def _age(item: Evidence) -> tuple[int, str, str]:
+    return item.ts_ns, item.kind, item.detail
 
 
 def exchange_order_id_of(facts: Facts) -> str | None:

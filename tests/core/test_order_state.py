@@ -406,6 +406,14 @@ def test_evidence_is_what_the_news_brought(report: MakeReport, fill: MakeFill) -
     assert evidence_of(facts, AMOUNT) == ()
 
 
+def test_a_last_block_that_several_saw_pass_is_one_piece_of_evidence(report: MakeReport) -> None:
+    facts = Facts(attempts=frozenset({1}))
+    for ts_ns in (9, 7, 8):
+        seen = Evidence(kind="block_limit_passed", ts_ns=ts_ns, detail=f"block {ts_ns} is past 5")
+        facts = learn(facts, report(Report.EXPIRED, evidence=seen))
+    assert [item.ts_ns for item in evidence_of(facts, AMOUNT)] == [7]
+
+
 def test_evidence_of_a_status_and_of_the_last_fill(report: MakeReport, fill: MakeFill) -> None:
     facts = known(report(Report.FILLED, venue_code="filled"), fill("a"), fill("b", ts_ns=25))
     assert [(item.kind, item.ts_ns, item.detail) for item in evidence_of(facts, AMOUNT)] == [
