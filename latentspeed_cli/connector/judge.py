@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..core.in_flight_order import InFlightOrder
-from ..core.reports import TURNED_AWAY, Report
 from ..core.types import OrderState
 from ..errors import (
     AlreadyFilled,
@@ -37,7 +36,7 @@ def placed(
     outcome: Outcome = "accepted"
     if is_undecided(order):
         outcome = "unknown"
-    elif isinstance(error, OrderRejected) and order.state is not OrderState.FAILED:
+    elif order.was_turned_away:
         outcome = "rejected"
     elif order.state is OrderState.FAILED:
         outcome = "not_sent" if {item.kind for item in order.facts.evidence} <= {"never_sent"} else "rejected"
@@ -85,7 +84,7 @@ def _shortfall(order: InFlightOrder, target: WaitFor) -> LatentspeedError | None
             "the order was sent and its outcome is not known; it may be live",
             hint=f"latentspeed status {order.client_order_id}",
         )
-    if _was_turned_away(order) and target in ("ack", "open"):
+    if order.was_turned_away and target in ("ack", "open"):
         return OrderRejected("the venue took the post-only order off again: it would have met another one at once")
     if state in (OrderState.CANCELLED, OrderState.EXPIRED):
         if target == "done" or (target in ("ack", "open") and (state is OrderState.CANCELLED or order.executed_amount)):
@@ -95,16 +94,6 @@ def _shortfall(order: InFlightOrder, target: WaitFor) -> LatentspeedError | None
     if reached(order, target):
         return None
     return NotYet(f"the order is {state.value}, not yet {_WORDS[target]}", hint="latentspeed status shows it")
-
-
-def _was_turned_away(order: InFlightOrder) -> bool:
-    """Whether the venue took a post-only order and removed it when it came to match it: another way to refuse it.
-
-    Only the venue's word counts. One that rested may have been cancelled from elsewhere, and that is no refusal.
-    """
-    facts = order.facts
-    was_removed = order.state is OrderState.CANCELLED and (Report.CANCELLED.value, TURNED_AWAY) in facts.reasons
-    return was_removed and not facts.cancels and not facts.executed
 
 
 _WORDS = {"ack": "executed", "open": "open", "filled": "filled", "done": "done"}

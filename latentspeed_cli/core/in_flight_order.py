@@ -21,7 +21,7 @@ from .order_state import (
     reason_of,
     state_of,
 )
-from .reports import Evidence
+from .reports import TURNED_AWAY, Evidence, Report
 from .types import OrderState, OrderType, PositionAction, TimeInForce, TradeType
 
 MAX_SLIPPAGE_BPS = 9_999
@@ -152,6 +152,16 @@ class InFlightOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     def may_be_live(self) -> bool:
         """Whether something of it can rest at the venue, or come to rest there, as far as is known."""
         return self.state not in _NOT_LIVE
+
+    @property
+    def was_turned_away(self) -> bool:
+        """Whether the venue took a post-only order and removed it when it came to match it: another way to refuse it.
+
+        Only the venue's word counts. One that rested may have been cancelled from elsewhere, and that is no refusal.
+        """
+        facts = self.facts
+        was_removed = self.state is OrderState.CANCELLED and (Report.CANCELLED.value, TURNED_AWAY) in facts.reasons
+        return was_removed and not facts.cancels and not facts.executed
 
     @property
     def contradiction(self) -> str | None:

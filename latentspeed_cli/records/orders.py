@@ -234,6 +234,8 @@ def _outcome(order: InFlightOrder) -> Outcome:
     if state is OrderState.FAILED:
         proofs = {item.kind for item in order.evidence}
         return "not_sent" if proofs and proofs <= {"never_sent"} else "rejected"
+    if order.was_turned_away:
+        return "rejected"
     if state is OrderState.PENDING_CREATE:
         return "not_sent"
     return "unknown" if state is OrderState.PENDING_SUBMIT else "accepted"

@@ -26,6 +26,7 @@ from latentspeed_cli.errors import (
     OrderRejected,
     OutcomeUnknown,
 )
+from latentspeed_cli.records import order_record
 
 from .conftest import Rig
 from .venue import PAIR, Fault, TinyConnector, limit, market
@@ -384,6 +385,7 @@ async def test_a_post_only_order_that_the_venue_takes_off_again_was_refused(rig:
         outcome = await place(connector, intent=limit(post_only=True))
         replay = await connector.place_order(limit(post_only=True), client_order_id="a")
     assert (outcome.outcome, outcome.order.state) == ("rejected", OrderState.CANCELLED)
+    assert order_record(outcome.order).outcome == "rejected", "whoever asks later hears the same"
     assert isinstance(outcome.error, OrderRejected)
     assert isinstance(replay.error, OrderRejected)
 
