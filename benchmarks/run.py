@@ -6,102 +6,29 @@ a figure that misses its aim says so and fails nothing.
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import statistics
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter, sleep
-from typing import Any
+from time import sleep
 
-import msgspec
+from figures import (
+    HERE,
+    PEERS,
+    PEERS_DYDX,
+    PEERS_PLAIN,
+    PROGRAM,
+    PYTHON,
+    Row,
+    environ,
+    in_turns,
+    ms,
+    percentile,
+    sandbox,
+    script,
+    show,
+    us,
+)
 
-from latentspeed_cli.sandbox import supervisor
-from latentspeed_cli.sandbox.home import Options, SandboxInfo
-
-HERE = Path(__file__).parent
-ROOT = HERE.parent
-PYTHON = sys.executable
-PROGRAM = str(Path(PYTHON).parent / "latentspeed")
-PEERS = str(ROOT / ".venv-peers" / "bin" / "python")
-PEERS_PLAIN = str(ROOT / ".venv-peers-plain" / "bin" / "python")
-PEERS_DYDX = str(ROOT / ".venv-peers-dydx" / "bin" / "python")
-PATIENCE_S = 120.0
 BLOCK_S = 0.64  # of the local chain
-HEADINGS = ("figure", "ours", "peer's", "ratio", "aim", "reached")
-
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the table; empty text where there is nothing to compare or to reach."""
-
-    figure: str
-    ours: str
-    peers: str = ""
-    ratio: str = ""
-    aim: str = ""
-    reached: bool | None = None
-
-    def cells(self) -> tuple[str, ...]:
-        reached = "" if self.reached is None else "yes" if self.reached else "NO"
-        return (self.figure, self.ours, self.peers, self.ratio, self.aim, reached)
-
-
-def script(python: str, name: str, *arguments: str) -> Any:
-    """The JSON that a script of this folder prints."""
-    command: list[str | Path] = [python, "-P", HERE / name, *arguments]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_S)
-    if done.returncode:
-        raise SystemExit(f"{name} failed\n{done.stderr.decode()}")
-    return json.loads(done.stdout)
-
-
-def percentile(samples: Sequence[float], share: float) -> float:
-    return sorted(samples)[min(int(len(samples) * share), len(samples) - 1)]
-
-
-def us(nanoseconds: float) -> str:
-    return f"{nanoseconds / 1e3:,.0f} us"
-
-
-def ms(seconds: float) -> str:
-    return f"{seconds * 1e3:,.0f} ms"
-
-
-def seconds_of(command: Sequence[str | Path], environment: dict[str, str]) -> float:
-    """How long a whole process takes; it must end well."""
-    before = perf_counter()
-    done = subprocess.run(
-        command, env=environment, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=PATIENCE_S
-    )
-    taken = perf_counter() - before
-    if done.returncode:
-        raise SystemExit(f"{command[0]} ended with {done.returncode}\n{done.stderr.decode()}")
-    return taken
-
-
-def in_turns(
-    ours: Sequence[str | Path],
-    peers: Sequence[str | Path],
-    environment: dict[str, str],
-    rounds: int,
-    before: Callable[[int], None] = lambda number: None,
-) -> tuple[float, float]:
-    """Median seconds of two commands that take turns, after one run of each that does not count.
-
-    before: called with the number of the round before each run.
-    """
-
-    def one(command: Sequence[str | Path], number: int) -> float:
-        before(number)
-        return seconds_of(command, environment)
-
-    taken = [(one(ours, number), one(peers, number)) for number in range(rounds + 1)][1:]
-    return statistics.median(pair[0] for pair in taken), statistics.median(pair[1] for pair in taken)
 
 
 def signing(rounds: int = 5) -> list[Row]:
@@ -260,31 +187,6 @@ def sandbox_rate(name: str, wire: str, folder: Path, orders: int, least: int) ->
     )
 
 
-@contextmanager
-def sandbox(folder: Path, scenario: str = "default") -> Iterator[SandboxInfo]:
-    info = supervisor.start(folder, Options(port=0, scenario=scenario))
-    try:
-        yield info
-    finally:
-        supervisor.stop(folder)
-
-
-def environ() -> dict[str, str]:
-    """The environment without settings of the person who runs this."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("LATENTSPEED_")}
-
-
-def table(rows: Sequence[Row]) -> str:
-    """The rows as a Markdown table whose columns line up."""
-    lines = [HEADINGS, *(row.cells() for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
-    drawn = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
-    ]
-    drawn.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(drawn)
-
-
 def main() -> None:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="latentspeed-bench-") as name:
@@ -298,10 +200,7 @@ def main() -> None:
         rows += placing(folder / "place")
         rows.append(sandbox_rate("hyperliquid", "HTTP", folder / "rate", 10_000, least=1_000))
         rows.append(sandbox_rate("dydx_v4", "gRPC", folder / "chain", 5_000, least=0))
-    print(
-        f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}\n"
-    )
-    print(table(rows))
+    show(rows)
 
 
 if __name__ == "__main__":
