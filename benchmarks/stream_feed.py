@@ -1,9 +1,9 @@
 """A venue that only talks: Hyperliquid's markets, and as many book frames as its listeners take.
 
 `stream_feed.py PAIRS RATE` prints {"port"} and serves /info from the local venue model, with more markets if it has
-fewer than PAIRS, and /ws with ready frames of whole books. They begin when a line has subscribed to PAIRS markets, in
-turns over these, RATE a second altogether, or as fast as they are taken when RATE is 0. Every frame carries the time at
-which it is sent.
+fewer than PAIRS, and /ws with ready frames of whole books, or of a trade each. They begin when a line has subscribed to
+one of these channels of PAIRS markets, in turns over these, RATE a second altogether, or as fast as they are taken when
+RATE is 0. Every frame carries the time at which it is sent. GET /sent answers how many that were so far: {"sent"}.
 """
 
 from __future__ import annotations
@@ -27,13 +27,29 @@ BUFFER_BYTES = 1 << 18
 NAP_S = 0.0005
 
 
-def halves(coin: str, number: int) -> tuple[bytes, bytes]:
+def halves(channel: str, coin: str, number: int) -> tuple[bytes, bytes]:
     """A text frame as a server sends it, without a mask: what stands before the time, and what behind it."""
-    before = f'{{"channel":"l2Book","data":{{"coin":"{coin}","time":'.encode()
-    behind = f',"levels":{json.dumps(book(number))}}}}}'.encode()
+    if channel == "l2Book":
+        before = f'{{"channel":"l2Book","data":{{"coin":"{coin}","time":'.encode()
+        behind = f',"levels":{json.dumps(book(number))}}}}}'.encode()
+    else:
+        before = f'{{"channel":"trades","data":[{{"coin":"{coin}","time":'.encode()
+        behind = f",{json.dumps(trade(number))[1:-1]}}}]}}".encode()
     size = len(before) + TIME_DIGITS + len(behind)
     assert 126 <= size < 1 << 16
     return bytes((0x81, 126)) + size.to_bytes(2, "big") + before, behind
+
+
+def trade(number: int) -> dict[str, object]:
+    """A trade but for its market and its time. Its id comes again after BOOKS others."""
+    return {
+        "side": "AB"[number % 2],
+        "px": f"{50_000 + number % 50}.0",
+        "sz": f"{number % 997 + 1}.0",
+        "tid": 10**12 + number,
+        "hash": "0x" + f"{number:064x}",
+        "users": [f"0x{number:040x}", f"0x{number + 1:040x}"],
+    }
 
 
 def book(number: int) -> list[list[dict[str, object]]]:
@@ -52,9 +68,14 @@ def book(number: int) -> list[list[dict[str, object]]]:
     ]
 
 
-async def talk(transport: asyncio.Transport, coins: list[str], rate: float) -> None:
+class Count:
+    """How many frames were sent."""
+
+    sent = 0
+
+
+async def talk(transport: asyncio.Transport, parts: list[tuple[bytes, bytes]], rate: float, count: Count) -> None:
     """Straight to the socket: a server that composes each frame would be what is measured."""
-    parts = [halves(coins[number % len(coins)], number) for number in range(BOOKS // len(coins) * len(coins))]
     size = BATCH if rate else FULL_BATCH
     loop = asyncio.get_running_loop()
     sent, turns, began_s = 0, 0, loop.time()
@@ -69,6 +90,7 @@ async def talk(transport: asyncio.Transport, coins: list[str], rate: float) -> N
             b"".join([piece for before, behind in parts[first : first + size] for piece in (before, now_ms, behind)])
         )
         sent += min(size, len(parts) - first)
+        count.sent = sent
         turns += 1
         if not turns % YIELD_EVERY:
             await asyncio.sleep(0)
@@ -91,6 +113,7 @@ def widened(body: bytes, pairs: int) -> bytes:
 async def main(pairs: int, rate: float) -> None:
     model = HyperliquidModel(SCENARIOS["bench"])
     model.load([], time_ns())
+    count = Count()
 
     async def info(request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -99,10 +122,13 @@ async def main(pairs: int, rate: float) -> None:
         said = model.http(asked, time_ns())
         return web.Response(status=said.status, body=widened(said.body, pairs), content_type=said.content_type)
 
+    async def sent(request: web.Request) -> web.Response:
+        return web.json_response({"sent": count.sent})
+
     async def stream(request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
-        coins: list[str] = []
+        coins: dict[str, list[str]] = {"l2Book": [], "trades": []}
         async for message in socket:
             if message.type is not WSMsgType.TEXT:
                 break
@@ -110,16 +136,19 @@ async def main(pairs: int, rate: float) -> None:
             if asked.get("method") != "subscribe":
                 continue
             await socket.send_json({"channel": "subscriptionResponse", "data": asked})
-            if asked["subscription"]["type"] == "l2Book":
-                coins.append(asked["subscription"]["coin"])
-            if len(coins) == pairs and request.transport is not None:
-                await talk(request.transport, coins, rate)
+            channel = asked["subscription"]["type"]
+            named = coins.get(channel, [])
+            named.append(asked["subscription"].get("coin", ""))
+            if channel in coins and len(named) == pairs and request.transport is not None:
+                frames = [halves(channel, named[number % pairs], number) for number in range(BOOKS // pairs * pairs)]
+                await talk(request.transport, frames, rate, count)
                 break
         return socket
 
     app = web.Application()
     app.router.add_post("/info", info)
     app.router.add_get("/ws", stream)
+    app.router.add_get("/sent", sent)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
