@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,6 +30,8 @@ from .outcome import is_undecided, many_as_error
 from .words import side_of
 
 if TYPE_CHECKING:
+    import asyncio
+
     from ..connector.perpetual import PerpetualDerivativeBase
     from ..core.in_flight_order import InFlightOrder
     from .call import Call
@@ -183,6 +184,8 @@ async def _cancel_each(
     call: Call, connector: PerpetualDerivativeBase, found: Sequence[InFlightOrder | Ended]
 ) -> list[Ended]:
     """Cancel every order that was found; what the venue takes together is sent together."""
+    import asyncio  # not above: a shell that completes ids waits for this module
+
     deadline = asyncio.get_running_loop().time() + call.settings.timeout_s
     orders = [one for one in found if not isinstance(one, Ended)]
     together = asyncio.create_task(connector.cancel_together(orders, timeout_s=call.settings.timeout_s))
@@ -202,6 +205,8 @@ async def _cancel_one(
     """Cancel one order, after `together`. What happens before anything was sent is the order's end too, not the
     command's.
     """
+    import asyncio
+
     try:
         await together
         left_s = max(deadline - asyncio.get_running_loop().time(), 0.0)
@@ -224,6 +229,8 @@ async def _cancel_one(
 
 async def _each(call: Call, work: list[Coroutine[Any, Any, Ended]]) -> list[Ended]:
     """All of `work`, some at a time, in their order. After a signal nothing new is begun."""
+    import asyncio
+
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def in_turn(one: Coroutine[Any, Any, Ended]) -> Ended:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,12 +25,12 @@ from .call import of
 from .complete import open_ids
 from .grammar import VerbCommand, verb_app
 from .outcome import is_undecided
-from .placing import Wait
 
 if TYPE_CHECKING:
     from ..connector.perpetual import PerpetualDerivativeBase
     from ..core.in_flight_order import InFlightOrder
     from .call import Call
+    from .placing import Wait
 
 app = verb_app()
 
@@ -70,6 +69,8 @@ def wait(
 
 
 async def _wait(call: Call, text: str, target: Wait) -> tuple[InFlightOrder, LatentspeedError | None]:
+    import asyncio  # not above: a shell that completes ids waits for this module
+
     from ..session import open_connector
 
     deadline = asyncio.get_running_loop().time() + call.settings.timeout_s
@@ -92,6 +93,8 @@ async def _follow(
     connector: PerpetualDerivativeBase, order: InFlightOrder, target: Wait, *, deadline: float
 ) -> InFlightOrder:
     """The order when it is what was waited for, or at `deadline` (the loop's time)."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout_at(deadline):
