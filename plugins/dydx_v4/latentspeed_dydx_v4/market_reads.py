@@ -89,9 +89,9 @@ class DydxV4MarketReads(VenueFlows):
             said: Candles = yield from self._get(Candles, "candles", "perpetualMarkets", symbol, **asked)
             rows = [decode.candle(row, self.symbols) for row in said.candles]
             found.update((row.open_ts_ns, row) for row in rows)
-            if len(rows) < CANDLES_PAGE:
+            if len(rows) < CANDLES_PAGE or (first_ns := min(row.open_ts_ns for row in rows)) <= start_ns:
                 break
-            end = iso(min(row.open_ts_ns for row in rows))
+            end = iso(first_ns)
         return tuple(found[time] for time in sorted(found))
 
     def past_trades_flow(

@@ -130,7 +130,7 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
             rows: list[CandleRow] = yield from self._info(list[CandleRow], "candleSnapshot", req=asked)
             new = [row for row in rows if row.open_time not in found]
             found.update((row.open_time, decode.candle(row, self.symbols)) for row in new)
-            if len(rows) < CANDLES_PAGE or not new:
+            if len(rows) < CANDLES_PAGE or not new or max(row.close_time for row in rows) >= end:
                 break
             start = max(row.open_time for row in rows)
         return tuple(found[time] for time in sorted(found))
@@ -168,6 +168,15 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
         reply = yield self.web_utils.info("frontendOpenOrders", user=self._user())
         rows: list[OrderRow] = decode.shape(self.web_utils.check(reply, changes=False), list[OrderRow])
         return _kept(decode.each(rows, lambda row: decode_orders.open_order(row, self.symbols, reply.received_ns)))
+
+    def ended_orders_flow(self, since_ns: int) -> Flow[tuple[OrderUpdate, ...]]:
+        """Of the latest 2,000 rows, which come newest first, one for each status of an order."""
+        rows: list[msgspec.Raw] = yield from self._info(list[msgspec.Raw], "historicalOrders", user=self._user())
+        found = _kept(decode.each(rows, lambda row: self._past(decode.shape(row, OrderRecord))))
+        return tuple(update for update in reversed(found) if update.evidence is not None and update.ts_ns >= since_ns)
+
+    def _past(self, record: OrderRecord) -> OrderUpdate:
+        return decode_orders.order_update(record, self.symbols)
 
     def order_status_flow(self, order: InFlightOrder) -> Flow[tuple[OrderUpdate, ...]]:
         """By the venue's id when it is known, else by cloid.
