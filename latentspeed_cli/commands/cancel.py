@@ -75,7 +75,12 @@ def cancel(
     older_than: Annotated[str | None, typer.Option(help="With --all: only orders older than this, as 10m.")] = None,
     exchange_id: Annotated[str | None, typer.Option(help="The venue's id; with an ID, both must fit.")] = None,
     external: Annotated[bool, typer.Option("--external", help="Also orders that were not placed from here.")] = False,
-    timeout: Annotated[str | None, typer.Option(help="How long to wait, 15s by default.")] = None,
+    timeout: Annotated[
+        str | None,
+        typer.Option(
+            help="How long to wait. By default 15s, and longer where only the order's last block proves its end."
+        ),
+    ] = None,
 ) -> Exit:
     """Cancel orders and report what they are."""
     call = of(ctx)
@@ -210,7 +215,7 @@ async def _cancel_one(
     try:
         await together
         left_s = max(deadline - asyncio.get_running_loop().time(), 0.0)
-        outcome = await connector.cancel(order, timeout_s=left_s)
+        outcome = await connector.cancel(order, timeout_s=left_s, to_the_end=call.options.get("timeout") is None)
     except asyncio.CancelledError:
         order = connector.order(order.client_order_id) or order
         if call.stopped is None:

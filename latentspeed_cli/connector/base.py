@@ -276,14 +276,19 @@ class ConnectorBase(ConnectorView):
         )
         return await self._placer.dry_run(self._desk.ticket(wish))
 
-    async def cancel(self, order: InFlightOrder, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> OrderOutcome:
-        """Cancel, then read what the order is. Raises only what happens before anything was sent."""
+    async def cancel(
+        self, order: InFlightOrder, *, timeout_s: float = DEFAULT_TIMEOUT_S, to_the_end: bool = False
+    ) -> OrderOutcome:
+        """Cancel, then read what the order is. Raises only what happens before anything was sent.
+
+        to_the_end: where only the order's own end, a block soon, proves what a cancel did, wait for it all the same.
+        """
         self._check_running()
         auth = self._placer.auth
         deadline = asyncio.get_running_loop().time() + timeout_s
         # While it is on its way, what becomes of that decides what there is to cancel.
         await self._desk.settle(order.client_order_id, timeout_s=timeout_s)
-        return await self._canceller.cancel(order, auth, deadline=deadline)
+        return await self._canceller.cancel(order, auth, deadline=deadline, to_the_end=to_the_end)
 
     async def cancel_together(self, orders: Sequence[InFlightOrder], *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         """Cancel as many of the orders as the venue takes in one request; most take one. `cancel` each all the same:

@@ -123,11 +123,14 @@ class Canceller:
                     break
         return listed
 
-    async def cancel(self, order: InFlightOrder, auth: Auth, *, deadline: float) -> OrderOutcome:
+    async def cancel(
+        self, order: InFlightOrder, auth: Auth, *, deadline: float, to_the_end: bool = False
+    ) -> OrderOutcome:
         """What became of `order`, before `deadline` (loop time).
 
-        An order whose submit is undecided is settled first: a cancel that overtakes it would prove nothing. Raises
-        what happens before anything was sent (JournalError, reads of the markets).
+        to_the_end: where only the order's own end proves what a cancel did, wait for that beyond the deadline. An
+        order whose submit is undecided is settled first: a cancel that overtakes it would prove nothing. Raises what
+        happens before anything was sent (JournalError, reads of the markets).
         """
         await _in_time(self._reader.markets(), deadline)
         order = self._ledger.reload(order.client_order_id) or self._adopt(order)
@@ -158,6 +161,8 @@ class Canceller:
                     break
                 if tried.is_taken:
                     order = await self._watch(order, deadline=deadline)
+            if to_the_end and sent and refusal is None and not order.is_done:
+                order = await self._outwait(order)
         except JournalError as error:
             if not sent:
                 raise
@@ -183,6 +188,14 @@ class Canceller:
                         break
         except TimeoutError:
             order = self._ledger.tracker[order.client_order_id]
+        return order
+
+    async def _outwait(self, order: InFlightOrder) -> InFlightOrder:
+        """Read an order until it has ended by itself, where the venue proves a cancel in no other way."""
+        left_s = self._flows.ends_within_s(order, self._parts.clock.now_ns())
+        deadline = asyncio.get_running_loop().time() + left_s
+        while not order.is_done and asyncio.get_running_loop().time() < deadline:
+            order = await self._watch(order, deadline=deadline)
         return order
 
     async def _is_listed(self, order: InFlightOrder) -> bool:

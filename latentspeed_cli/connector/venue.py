@@ -117,6 +117,13 @@ class VenueFlows(ABC):
         """
         return False
 
+    def ends_within_s(self, order: InFlightOrder, now_ns: int) -> float:
+        """Seconds until an order that was cancelled has ended by itself, where nothing before that proves that it did.
+
+        0 where the venue says sooner what a cancel did. can_sign is true when this is asked.
+        """
+        return 0.0
+
     # Reads, no key needed
 
     @abstractmethod

@@ -375,6 +375,21 @@ async def test_a_cancel_that_shows_no_effect_in_time_is_unknown(rig: Rig, chain:
     assert outcome.order.state is OrderState.PENDING_CANCEL
 
 
+async def test_a_cancel_that_only_the_end_of_its_order_proves_waits_for_that(
+    rig: Rig, chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends_within_s(self: Any, order: InFlightOrder, now_ns: int) -> float:
+        chain.shown["a"] = Report.CANCELLED  # the time is over, and now its last block passes
+        return 5.0
+
+    monkeypatch.setattr(TinyConnector, "ends_within_s", ends_within_s)
+    chain.shown["a"] = Report.ACCEPTED
+    async with run(rig, chain) as connector:
+        order = (await place(connector, "a")).order
+        outcome = await connector.cancel(order, timeout_s=0.2, to_the_end=True)
+    assert (outcome.error, outcome.order.state) == (None, OrderState.CANCELLED)
+
+
 # Post-only
 
 

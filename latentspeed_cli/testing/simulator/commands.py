@@ -68,7 +68,7 @@ class Commands:
             found = await connector.find(client_order_id)
             if found is None:
                 return None
-            outcome = await connector.cancel(found, timeout_s=TIMEOUT_S)
+            outcome = await connector.cancel(found, timeout_s=TIMEOUT_S, to_the_end=True)
             return outcome.order, outcome.error
 
         return self._about_one("cancel", client_order_id, change)
@@ -142,7 +142,7 @@ class Commands:
         try:
             await together
             left_s = max(began_s + TIMEOUT_S - process.world.loop.time(), 0.0)
-            outcome = await connector.cancel(order, timeout_s=left_s)
+            outcome = await connector.cancel(order, timeout_s=left_s, to_the_end=True)
             order, error = outcome.order, outcome.error
         except LatentspeedError as trouble:
             error = trouble

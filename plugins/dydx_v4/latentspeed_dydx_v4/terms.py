@@ -41,6 +41,7 @@ NS_PER_S = 1_000_000_000
 MAX_KNOWN_ENDS = 1_000
 PACE_TRADES, PACE_BLOCKS = 100, 5
 FASTEST_BLOCK_NS = NS_PER_S // 4
+SLOW_BLOCK_S, INDEXER_BLOCKS = 1.0, 3  # and how far the indexer may be behind
 MAX_BLOCK_NS = 5 * NS_PER_S  # slower than this, the chain stood still in between
 
 
@@ -150,6 +151,17 @@ class DydxV4Terms(DydxV4Reads):
         """By the last block that was read: an order just sent is asked for often, and no height tells more of it."""
         known, passed_ns = self.chain.block, now_ns - self.chain.block_read_ns
         return known is not None and passed_ns >= 0 and block > known.height + passed_ns // FASTEST_BLOCK_NS
+
+    def ends_within_s(self, order: InFlightOrder, now_ns: int) -> float:
+        """One node's word that a short-term order was cancelled proves nothing; that its last block has passed does.
+
+        By the slowest pace that blocks have when nothing is wrong: whoever waits stops when it is proved.
+        """
+        end, block = self._end_of(order), self.chain.block
+        if end is None or end.good_til_block is None or block is None:
+            return 0.0
+        since_s = (now_ns - self.chain.block_read_ns) / NS_PER_S
+        return max((end.good_til_block - block.height + INDEXER_BLOCKS) * SLOW_BLOCK_S - max(since_s, 0.0), 0.0)
 
     def sequence_for(self, order: InFlightOrder | None) -> CountedNonces | None:
         """None for a timestamp, and for short-term messages, of which the chain counts none."""

@@ -34,6 +34,16 @@ async def test_a_cancel_whose_reply_is_lost_is_found(run: Runs, way: Way) -> Non
         assert (await connector.cancel(order)).order.state is OrderState.CANCELLED
 
 
+async def test_only_what_ends_with_a_block_is_worth_waiting_for(run: Runs, venue: Venue) -> None:
+    """By the blocks that are left, each a second long, and those that the indexer may be behind."""
+    async with run() as connector:
+        orders = [(await place(connector, intent, name)).order for name, intent in (("a", brief(20)), ("b", limit()))]
+        waits_s = [connector.ends_within_s(order, venue.now_ns) for order in orders]
+        assert waits_s[1] == 0
+        assert 20 < waits_s[0] < 45
+        assert connector.ends_within_s(orders[0], venue.now_ns + 10**12) == 0
+
+
 async def test_two_programs_that_cancel_one_short_term_order_both_see_it_end(run: Runs, way: Way) -> None:
     """And no two cancels are the same bytes, which a node would not pass on."""
     async with run() as one, run() as two:
