@@ -77,7 +77,7 @@ class DydxV4MarketReads(VenueFlows):
         resolution, length_ms = known
         symbol, length_ns = self._market(trading_pair).symbol, length_ms * NS_PER_MS
         start = iso(max(start_ns, 0) // length_ns * length_ns)
-        end = iso(end_ns + NS_PER_MS)  # exclusive at the venue
+        end = iso(end_ns // length_ns * length_ns + NS_PER_MS)  # exclusive at the venue
         found: dict[int, Candle] = {}
         for _ in range(MAX_PAGES):
             asked: dict[str, str | int] = {

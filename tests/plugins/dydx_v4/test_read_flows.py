@@ -177,6 +177,10 @@ def test_candles_come_in_pages(flows: Flows) -> None:
     path = f"GET {BASE}/candles/perpetualMarkets/ETH-USD?resolution=1MIN&limit=1000"
     assert asked[0] == f"{path}&fromISO=1970-01-01T01%3A40%3A00.000Z&toISO=1970-01-02T02%3A40%3A00.001Z"
     assert asked[1] == f"{path}&fromISO=1970-01-01T01%3A40%3A00.000Z&toISO=1970-01-01T10%3A01%3A00.000Z"
+    # A whole page of just what was wanted is not asked for again.
+    asked, found = walk(flows.candles_flow("ETH-USD", "1m", 0, 1000 * minute - 1), candles(0, 1000))
+    assert (len(asked), len(found)) == (1, 1000)
+    assert "toISO=1970-01-01T16%3A39%3A00.001Z" in asked[0]
     with pytest.raises(OrderRefused):
         next(flows.candles_flow("ETH-USD", "3m", 0, 1))
 

@@ -678,6 +678,9 @@ def test_candles_page(connector: HyperliquidPerpetual) -> None:
     assert [ask["req"]["startTime"] for ask in asked] == [0, 499 * 60_000]
     assert [candle.open_ts_ns for candle in candles] == [60_000_000_000 * n for n in range(700)]
     assert (candles[0].high, candles[0].low, candles[0].trades) == (Decimal(2), Decimal("0.5"), 4)
+    # A whole page up to what was wanted is not asked for again.
+    asked, candles = walk(connector.candles_flow("ETH-USD", "1m", 0, 700 * 60_000 * 1_000_000 - 1), rows)
+    assert (len(asked), len(candles)) == (1, 700)
     with pytest.raises(OrderRefused):
         next(connector.candles_flow("ETH-USD", "7m", 0, 1))
 
