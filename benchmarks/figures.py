@@ -48,10 +48,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return (self.figure, self.ours, self.peers, self.ratio, self.aim, reached)
 
 
-def script(python: str, name: str, *arguments: str) -> Any:
+def script(python: str, name: str, *arguments: str, patience_s: float = PATIENCE_S) -> Any:
     """The JSON that a script of this folder prints."""
     command: list[str | Path] = [python, "-P", HERE / name, *arguments]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_S)
+    done = subprocess.run(command, capture_output=True, check=False, timeout=patience_s)
     if done.returncode:
         raise SystemExit(f"{name} failed\n{done.stderr.decode()}")
     return json.loads(done.stdout)

@@ -51,7 +51,13 @@ def grown(channel: str, url: str, coins: Sequence[str], messages: int, folder: s
     command = [PYTHON, "-P", "-m", "latentspeed_cli", "stream", channel, *pairs, "-o", "ndjson"]
     records, samples = 0, []
     began_s = next_s = time.monotonic()
-    with subprocess.Popen(command, env=environ(folder, url), stdout=subprocess.PIPE, bufsize=0) as program:
+    complaints = Path(folder) / "stderr"
+    with (
+        complaints.open("wb") as stderr,
+        subprocess.Popen(
+            command, env=environ(folder, url), stdout=subprocess.PIPE, stderr=stderr, bufsize=0
+        ) as program,
+    ):
         assert program.stdout is not None
         while read := program.stdout.read(READ_BYTES):
             records += read.count(LINE)
@@ -67,7 +73,9 @@ def grown(channel: str, url: str, coins: Sequence[str], messages: int, folder: s
             pass
     done, end, seconds = samples[-1] if samples else (0, 0.0, 0.0)
     if done < messages:
-        raise SystemExit(f"{command[3:6]} ended with {program.returncode} after {done} messages")
+        raise SystemExit(
+            f"{command[3:6]} ended with {program.returncode} after {done} messages\n{complaints.read_text()}"
+        )
     warm = next(rss for count, rss, _ in samples if count >= messages * WARM_UP)
     return {
         "messages": done,
