@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -264,3 +265,28 @@ def test_a_bug_names_a_log_and_shows_no_traceback(program: Program, tmp_path: Pa
     written = log.read_text()
     assert "RuntimeError" in written
     assert "5b" * 32 not in written
+
+
+def test_long_downloads_show_a_bar_on_a_terminal_and_nowhere_else(trader: Program, tmp_path: Path) -> None:
+    words = ("candles", "BTC-USD", "--interval", "1m", "--limit", "3000", "-o", "ndjson")
+    piped = trader.run(*words)
+    ours, its = os.openpty()
+    rows = tmp_path / "rows"
+    with open(ours, "rb", buffering=0) as screen, rows.open("wb") as stdout:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "latentspeed_cli", *words],
+            env={**trader.environ, "TERM": "xterm"},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=its,
+        )
+        os.close(its)
+        shown = b""
+        with suppress(OSError):  # what Linux says when the last one who writes is gone
+            while read := screen.read(65_536):
+                shown += read
+        assert process.wait(60) == 0
+    assert (piped.returncode, piped.stderr) == (0, "")
+    assert rows.read_bytes().count(b"\n") == piped.stdout.count("\n") == 3000
+    assert b"3000/3000" in shown
+    assert shown.endswith(b"\x1b[2K"), "it goes away at the end"
