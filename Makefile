@@ -6,7 +6,7 @@ CHECKED := latentspeed_cli plugins/hyperliquid/latentspeed_hyperliquid plugins/d
 # Tests and the demo run against the installed wheel, with a state of their own.
 RUN := env -u PYTHONPATH PYTHONSAFEPATH=1
 
-.PHONY: demo test check lint types unit simulation simulate mutants oracle bench docs lock clean
+.PHONY: demo test check lint types unit simulation simulate mutants oracle bench bench-streams docs lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/wheel
@@ -46,7 +46,13 @@ oracle: .venv/wheel .venv-peers/deps .venv-peers-dydx/deps
 	$(RUN) $(BIN)/pytest -m oracle
 
 bench: .venv/wheel .venv-peers/deps .venv-peers-plain/deps .venv-peers-dydx/deps
-	$(RUN) $(BIN)/python benchmarks/run.py
+	$(RUN) PYTHONPATH=benchmarks $(BIN)/python benchmarks/run.py
+
+# docs/performance.md, "Streams and reads". Of 10 million messages it takes a quarter of an hour; MESSAGES=1000000 is a trial.
+MESSAGES ?= 10000000
+
+bench-streams: .venv/wheel .venv-peers/deps
+	$(RUN) PYTHONPATH=benchmarks $(BIN)/python benchmarks/streams.py --messages $(MESSAGES)
 
 # Pages that are generated from the code; tests compare them with it.
 docs: .venv/wheel

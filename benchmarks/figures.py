@@ -51,7 +51,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 def script(python: str, name: str, *arguments: str, patience_s: float = PATIENCE_S) -> Any:
     """The JSON that a script of this folder prints."""
     command: list[str | Path] = [python, "-P", HERE / name, *arguments]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=patience_s)
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}  # they may import each other, and -P hides their folder
+    done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=patience_s)
     if done.returncode:
         raise SystemExit(f"{name} failed\n{done.stderr.decode()}")
     return json.loads(done.stdout)
