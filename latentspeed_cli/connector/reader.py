@@ -37,6 +37,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 READ_TIMEOUT_S = 10.0
+DETAIL_TIMEOUT_S = 3.0
 # Waits before a read that was refused for its rate, or lost its reply, is asked again.
 RETRY_WAITS_S = (0.25, 0.75)
 MARKETS_MAX_AGE_S = 600.0
@@ -233,9 +234,18 @@ class Reader:
     # The account
 
     async def account_state(self) -> AccountState:
-        """The account now; what it is told is remembered for last_account_state."""
+        """The account now; what it is told is remembered for last_account_state.
+
+        What only another source tells of positions is absent while that is silent.
+        """
         await self.markets()
         state = await self.ask(self._flows.account_flow)
+        if any(one.leverage is None for one in state.positions):
+            known = state
+            try:
+                state = await self.ask(lambda: self._flows.with_leverage_flow(known), timeout_s=DETAIL_TIMEOUT_S)
+            except (TransportError, VenueError, ProtocolError) as error:
+                log.info("leverage is not known", extra={"error": str(error)})
         if self._parts.cache is not None:
             self._parts.cache.put(self._account_key, msgspec.json.encode(state))
         return state

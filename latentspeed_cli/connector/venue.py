@@ -169,6 +169,11 @@ class VenueFlows(ABC):
     @abstractmethod
     def account_flow(self) -> Flow[AccountState]: ...
 
+    def with_leverage_flow(self, state: AccountState) -> Flow[AccountState]:
+        """`state` with leverage and margin of its positions, where account_flow does not tell them."""
+        return state
+        yield
+
     @abstractmethod
     def open_orders_flow(self) -> Flow[tuple[OrderUpdate, ...]]:
         """Every resting order of the account, as ACCEPTED updates with side, amount and price filled in."""

@@ -19,7 +19,8 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """A position. amount is signed base units, negative is short; 0 where a stream tells that it is closed.
 
-    margin: "cross" or "isolated". ts_ns: as of when; None where that is known of the whole account, or not at all.
+    leverage, margin_used: None where the source does not tell. margin: "cross" or "isolated". ts_ns: as of when; None
+    where that is known of the whole account, or not at all.
     """
 
     trading_pair: str
@@ -28,9 +29,9 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     position_value: Decimal
     unrealized_pnl: Decimal
     liquidation_price: Decimal | None
-    leverage: Decimal
+    leverage: Decimal | None
     margin: str
-    margin_used: Decimal
+    margin_used: Decimal | None
     ts_ns: int | None = None
 
 

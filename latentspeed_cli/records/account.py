@@ -37,9 +37,9 @@ class PositionRecord(Record, frozen=True, kw_only=True, tag="position"):
     position_value: Number
     unrealized_pnl: Number
     liquidation_price: Number | None
-    leverage: Number
+    leverage: Number | None
     margin: str
-    margin_used: Number
+    margin_used: Number | None
     ts_ns: int
     ts_iso: str
     received_ts_ns: int | None = None
@@ -177,9 +177,9 @@ def position_record(
         position_value=plain(position.position_value),
         unrealized_pnl=plain(position.unrealized_pnl),
         liquidation_price=number(position.liquidation_price),
-        leverage=plain(position.leverage),
+        leverage=number(position.leverage),
         margin=position.margin,
-        margin_used=plain(position.margin_used),
+        margin_used=number(position.margin_used),
         ts_ns=ts_ns,
         ts_iso=clock.iso(ts_ns),
         received_ts_ns=received_ns,

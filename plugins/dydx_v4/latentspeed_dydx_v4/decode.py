@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+import msgspec
+
 from latentspeed_cli.core.account import AccountState, Balance, FundingPayment, Position, Transfer
 from latentspeed_cli.core.decimals import EXACT, ZERO
 from latentspeed_cli.core.market_data import Candle, FundingRate, MarketContext, PriceLevel, PublicTrade
@@ -32,6 +34,7 @@ from .payloads import (
 from .wire import NS_PER_MS, count, number, optional, time_ns
 
 COLLATERAL = "USDC"
+PPM = Decimal(1_000_000)
 SIDES = {"BUY": TradeType.BUY, "SELL": TradeType.SELL}
 # Resolutions of candles: our word, the venue's, and their length.
 RESOLUTIONS = {
@@ -165,7 +168,10 @@ def funding_payment(row: FundingPaymentRow, symbols: SymbolMap) -> FundingPaymen
 
 
 def position(row: PerpetualPosition, symbols: SymbolMap) -> Position:
-    """Valued at the price that its unrealised profit was computed with, else at the oracle price of the market list."""
+    """Valued at the price that its unrealised profit was computed with, else at the oracle price of the market list.
+
+    The indexer knows nothing of the leverage that was set: only the chain does (see with_leverage).
+    """
     market = symbols.by_symbol(row.market)
     known = market if isinstance(market, DydxV4Market) else None
     amount = number(row.size)
@@ -177,7 +183,6 @@ def position(row: PerpetualPosition, symbols: SymbolMap) -> Position:
         value = abs(EXACT.add(EXACT.multiply(amount, entry), profit))
     elif known is not None and known.oracle_price is not None:
         value = abs(EXACT.multiply(amount, known.oracle_price))
-    fraction = known.initial_margin_fraction if known is not None else Decimal(1)
     is_isolated = known is not None and known.is_isolated
     return Position(
         trading_pair=pair_of(row.market, None, symbols),
@@ -186,10 +191,24 @@ def position(row: PerpetualPosition, symbols: SymbolMap) -> Position:
         position_value=value,
         unrealized_pnl=ZERO if profit is None else profit,
         liquidation_price=None,
-        leverage=Decimal(1 if known is None else known.max_leverage),
+        leverage=None,
         margin="isolated" if is_isolated else "cross",
-        margin_used=EXACT.multiply(value, fraction),
+        margin_used=None,
     )
+
+
+def with_leverage(told: Position, market: DydxV4Market, ppm: int) -> Position:
+    """A position with its initial margin. ppm: the fraction that was set for the market, 0 when none was."""
+    return msgspec.structs.replace(
+        told,
+        leverage=leverage_of(market, ppm),
+        margin_used=EXACT.multiply(told.position_value, max(market.initial_margin_fraction, EXACT.scaleb(ppm, -6))),
+    )
+
+
+def leverage_of(market: DydxV4Market, ppm: int) -> Decimal:
+    """What was set, else the most that the market allows. ppm: see with_leverage."""
+    return (PPM / ppm).quantize(Decimal("0.01")).normalize() if ppm else Decimal(market.max_leverage)
 
 
 def asset_amount(row: AssetPosition) -> Decimal:

@@ -14,14 +14,13 @@ from latentspeed_cli.errors import AuthRejected, CredentialError
 from . import chain_state, decode, node
 from .constants import ACCOUNT
 from .market_reads import MAX_PAGES, PAST_PAGE
+from .markets import DydxV4Market
 from .order_reads import DydxV4OrderReads
 from .payloads import FundingPayments, SubaccountReply
 from .wire import shape
 
 if TYPE_CHECKING:
     from .auth import DydxV4Auth
-
-PPM = Decimal(1_000_000)
 
 
 class DydxV4Reads(DydxV4OrderReads):
@@ -65,13 +64,25 @@ class DydxV4Reads(DydxV4OrderReads):
     def read_leverage_flow(self, trading_pair: str) -> Flow[tuple[Decimal, str]]:
         """What the subaccount set for the market, else the most that the market allows."""
         market = self._market(trading_pair)
+        said = yield from self._leverages()
+        kind = "isolated" if market.is_isolated else "cross"
+        return decode.leverage_of(market, said.get(market.asset_id, 0)), kind
+
+    def with_leverage_flow(self, state: AccountState) -> Flow[AccountState]:
+        said = yield from self._leverages()
+        positions = []
+        for told in state.positions:
+            market = self.symbols.by_symbol(told.trading_pair)  # pair and ticker are the same here
+            if isinstance(market, DydxV4Market):
+                told = decode.with_leverage(told, market, said.get(market.asset_id, 0))
+            positions.append(told)
+        return msgspec.structs.replace(state, positions=tuple(positions))
+
+    def _leverages(self) -> Flow[dict[int, int]]:
+        """The initial margin fractions that the subaccount set, in ppm, by clob pair id."""
         question = node.subaccount_query(self._address(), self.subaccount)
         reply = yield self.web_utils.call(node.LEVERAGE, question)
-        fraction = node.leverages(self.web_utils.check(reply, changes=False)).get(market.asset_id, 0)
-        kind = "isolated" if market.is_isolated else "cross"
-        if not fraction:
-            return Decimal(market.max_leverage), kind
-        return (PPM / fraction).quantize(Decimal("0.01")).normalize(), kind
+        return node.leverages(self.web_utils.check(reply, changes=False))
 
     def identity_flow(self) -> Flow[None]:
         """The chain must know the account, and another key than its own must be one that it allows."""

@@ -20,6 +20,7 @@ from latentspeed_dydx_v4.wallet import private_key
 from latentspeed_dydx_v4.web_utils import DydxV4WebUtils
 
 from latentspeed_cli.clock import NS_PER_S
+from latentspeed_cli.core.flow import Reply, Request
 from latentspeed_cli.core.in_flight_order import OrderIntent
 from latentspeed_cli.core.reports import Report
 from latentspeed_cli.core.types import OrderState, OrderType, TimeInForce, TradeType
@@ -28,6 +29,7 @@ from latentspeed_cli.errors import (
     GuardRefused,
     OrderRefused,
     OrderRejected,
+    ReplyLost,
 )
 
 from . import reading
@@ -362,6 +364,27 @@ async def test_leverage_is_set_and_read(run: Runs) -> None:
         assert await connector.get_leverage("BTC-USD") == (Decimal(5), "cross")
         with pytest.raises(OrderRefused):
             await connector.set_leverage("BTC-USD", 5, cross=False)
+
+
+async def test_a_position_has_the_leverage_that_was_set_or_none(
+    run: Runs, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chain alone knows it: while its node is silent, no figure is better than the market's."""
+    async with run() as connector:
+        await connector.set_leverage("BTC-USD", 5)
+        assert (await place(connector, market())).order.state is OrderState.FILLED
+        (told,) = (await connector.account_state()).positions
+        assert (told.leverage, told.margin_used) == (Decimal(5), told.position_value / 5)
+        real = way.send
+
+        async def send(request: Request) -> Reply:
+            if request.url.endswith("/Leverage"):
+                raise ReplyLost("reset")
+            return await real(request)
+
+        monkeypatch.setattr(way, "send", send)
+        (told,) = (await connector.account_state()).positions
+        assert (told.leverage, told.margin_used) == (None, None)
 
 
 async def test_a_dry_run_shows_the_message_and_no_signature(run: Runs, way: Way) -> None:

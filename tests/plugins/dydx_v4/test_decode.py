@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from latentspeed_dydx_v4 import decode, decode_orders, identifiers, wire
+from latentspeed_dydx_v4 import decode, decode_orders, identifiers, markets, wire
 from latentspeed_dydx_v4.payloads import OrderRow, PerpetualPosition
 
 from latentspeed_cli.core.order_state import Facts, contradiction, learn, reason_of, state_of
@@ -378,9 +378,20 @@ def position(**changes: Any) -> PerpetualPosition:
 def test_a_short_is_negative_and_its_value_is_not() -> None:
     short = decode.position(position(unrealizedPnl="50"), SYMBOLS)
     assert (short.amount, short.position_value, short.margin) == (Decimal("-0.5"), Decimal(1500), "cross")
-    assert (short.leverage, short.margin_used) == (Decimal(20), Decimal(75))
+    assert (short.leverage, short.margin_used) == (None, None), "the indexer does not tell"
     assert decode.position(position(size="0.5", unrealizedPnl="50"), SYMBOLS) == short
     # Without a profit, as in a frame about a fill, the oracle price of the market list serves.
     assert decode.position(position(), SYMBOLS).position_value == Decimal("0.5") * 3000
     assert decode.position(position(market="APE-USD"), SYMBOLS).margin == "isolated"
     assert decode.position(position(market="NEW-USD"), SYMBOLS).position_value == 0
+
+
+def test_what_was_set_for_a_market_is_the_margin_of_its_position() -> None:
+    """A fraction below the market's own is none: the larger of the two holds."""
+    short, eth = decode.position(position(unrealizedPnl="50"), SYMBOLS), SYMBOLS.pair("ETH-USD")
+    assert isinstance(eth, markets.DydxV4Market)
+    told = [decode.with_leverage(short, eth, ppm) for ppm in (0, 200_000)]
+    assert [(one.leverage, one.margin_used) for one in told] == [
+        (Decimal(20), Decimal(75)),
+        (Decimal(5), Decimal(300)),
+    ]

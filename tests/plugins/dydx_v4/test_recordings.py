@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from latentspeed_dydx_v4 import decode, decode_orders, identifiers, payloads, wire
-from latentspeed_dydx_v4.markets import markets, rows
+from latentspeed_dydx_v4.markets import DydxV4Market, markets, rows
 from latentspeed_dydx_v4.order_book_data_source import DydxV4OrderBookDataSource
 from latentspeed_dydx_v4.raw_book import RawBook
 from latentspeed_dydx_v4.user_stream_data_source import DydxV4UserStreamDataSource
@@ -424,7 +424,10 @@ def test_the_value_of_a_subaccount(folder: Path, listed: Markets) -> None:
     assert (state.account_value, state.withdrawable) == (Decimal("99.162959776"), Decimal("98.7279083872"))
     (balance,) = state.balances
     assert state.account_value == balance.total + state.total_notional
-    assert state.margin_used == state.total_notional * Decimal("0.05") == state.positions[0].margin_used
+    assert state.margin_used == state.total_notional * Decimal("0.05")
+    market = listed.symbols.pair("ETH-USD")
+    assert isinstance(market, DydxV4Market)
+    assert decode.with_leverage(state.positions[0], market, 0).margin_used == state.margin_used
     empty = decode.account_state(read(folder, "subaccount_2025.json").subaccount, listed.symbols, RECEIVED_NS)
     assert not empty.positions
     assert empty.total_notional == 0
