@@ -19,6 +19,9 @@ from .tables import Tables, checked_order
 # Few enough to be read at every start, and so many that the whole of a small journal is checked.
 TAIL = 256
 MAX_FOUND = 100
+# What is typed ends within a number of an id, and with it ends the likeness; but the ids that we make are all digits.
+_IS_NOT_COUNTED = "? NOT GLOB '[0-9]' OR substr(client_order_id, ?, 1) NOT GLOB '[0-9]'"
+_IS_GENERATED = "length(client_order_id) = 32 AND client_order_id NOT GLOB '*[^0-9a-f]*'"
 _UNDECIDED = "SELECT number, crc, body FROM orders WHERE undecided = 1"
 
 
@@ -43,6 +46,7 @@ class JournalReader:
         """Orders that `text` may mean: by exact client order id, or the venue's twin of it, or its exchange order id.
 
         Where none is exact: those whose client order id starts with `text`, at most 100. One found means it is clear.
+        Ids that people count with are not begun in the midst of a number: grid-1 does not mean grid-10.
         """
         if not text:
             return []
@@ -53,8 +57,9 @@ class JournalReader:
             if exact:
                 return exact
             return self._orders(
-                "WHERE client_order_id >= ? AND client_order_id < ? ORDER BY client_order_id LIMIT ?",
-                [text, text + "\U0010ffff", MAX_FOUND],
+                f"WHERE client_order_id >= ? AND client_order_id < ? AND ({_IS_NOT_COUNTED} OR {_IS_GENERATED}) "
+                "ORDER BY client_order_id LIMIT ?",
+                [text, text + "\U0010ffff", text[-1], len(text) + 1, MAX_FOUND],
             )
 
     def orders(

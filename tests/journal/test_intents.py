@@ -247,6 +247,27 @@ def test_finding_orders(journal: Journal, draft: Drafts) -> None:
     assert ids("123") == ids("") == ids("%") == ids("ABC") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("grid-1", []),
+        ("grid-", ["grid-10", "grid-11"]),
+        ("grid", ["grid-10", "grid-11"]),
+        ("dca-2026", ["dca-2026-11-26"]),
+        ("dca-2026-1", []),
+        ("0123", ["0123456789abcdef0123456789abcdef"]),
+        ("3b", ["3b0123456789abcdef0123456789abcd"]),
+    ],
+)
+def test_a_prefix_does_not_end_within_a_number_of_a_chosen_id(
+    journal: Journal, draft: Drafts, text: str, found: list[str]
+) -> None:
+    names = ("grid-10", "grid-11", "dca-2026-11-26")
+    ours = ("0123456789abcdef0123456789abcdef", "3b0123456789abcdef0123456789abcd")
+    journal.begin([draft(name, venue_client_id=name) for name in (*names, *ours)])
+    assert [order.client_order_id for order in journal.find(text)] == found
+
+
 def test_lists_of_orders(journal: Journal, clock: Any, draft: Drafts) -> None:
     journal.begin([draft("a"), draft("b", side=TradeType.SELL, created_ts_ns=START_NS + 1)])
     journal.begin([draft("c", trading_pair="ETH-USD", created_ts_ns=START_NS + 2)])

@@ -68,7 +68,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 class Leave(msgspec.Struct, frozen=True, kw_only=True):
     """A change that was handed to the network."""
 
-    at_s: float
     process: str
     sent: Sent
     digest: str
@@ -120,7 +119,7 @@ class Watch:
         world = self._world
         self.secrets.update(world.site.secrets(request))
         digest = hashlib.sha256(request.body).hexdigest()
-        self.leaves.append(Leave(at_s=world.loop.time(), process=process.name, sent=sent, digest=digest))
+        self.leaves.append(Leave(process=process.name, sent=sent, digest=digest))
         # A fence changes nothing that has to be remembered: it belongs to an order that was going to be sent.
         if sent.kind != "fence" and not world.disk.holds(_mark(sent, digest)):
             world.broken("I9", f"{sent.kind} {sent.twin} leaves, and a loss of power now would leave no trace of it")
@@ -212,7 +211,7 @@ class Watch:
             return
         world = self._world
         if order is not None and order.client_order_id != client_order_id:
-            self._check_prefix(process, verb, client_order_id, order.client_order_id, began_s)
+            world.broken("I8", f"{process.name}: {verb} {client_order_id} speaks of {order.client_order_id}")
             client_order_id = order.client_order_id  # whose record it is: that has to be true
         record = None if order is None else order_record(order, replayed=replayed)
         truth = world.truth()
@@ -234,15 +233,6 @@ class Watch:
         world.trace.note(process.name, f"{verb} {client_order_id} ends {result.exit.name} {state} {result.said}")
         if record is not None:
             self._show(record)
-
-    def _check_prefix(self, process: Party, verb: str, typed: str, meant: str, began_s: float) -> None:
-        """I8: what is typed means an order of exactly that id. Where none was ever sent, it is short for another's."""
-        twin = self.twin_of(typed)
-        was_sent = any(
-            leave.at_s < began_s and leave.sent.kind == "place" and leave.sent.twin == twin for leave in self.leaves
-        )
-        if was_sent or verb == "place" or not meant.startswith(typed):
-            self._world.broken("I8", f"{process.name}: {verb} {typed} speaks of {meant}")
 
     def _show(self, record: OrderRecord) -> None:
         """I21: what goes to stdout can be read again, and is the same then."""
