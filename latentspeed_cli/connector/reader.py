@@ -275,6 +275,10 @@ class Reader:
         await self.markets()
         return await self.ask(self._flows.open_orders_flow)
 
+    async def ended_orders(self, since_ns: int) -> tuple[OrderUpdate, ...]:
+        await self.markets()
+        return await self.ask(lambda: self._flows.ended_orders_flow(since_ns))
+
     async def fills(self, since_ns: int, until_ns: int | None = None) -> tuple[TradeUpdate, ...]:
         await self.markets()
         return await self.ask(lambda: self._flows.fills_flow(since_ns, until_ns))

@@ -64,8 +64,10 @@ class UserStreamTracker:
         self._seen_fills: dict[str, None] = {}
         self._shown: dict[str, Facts] = {}
         self._since_ns = 0
+        self._is_from_now = True
         self._last_news_ns = 0
         self._snapshot_read = False
+        self._doubtful: set[str] = set()  # believed open and not listed, at the latest backfill
         self._looks_at: list[float] = []  # when to look again, on the loop's clock
         # What to look at: until when, on the loop's clock, and from which venue time on. One for each backfill.
         self._to_look_at: list[tuple[float, int]] = []
@@ -84,6 +86,7 @@ class UserStreamTracker:
         await self._reader.markets()
         now_ns = self._clock.now_ns()
         self._since_ns = now_ns if since_ns is None else since_ns
+        self._is_from_now = since_ns is None
         self._last_news_ns = min(self._since_ns, now_ns)
         wanted = frozenset(channels)
         subscribed = tuple(dict.fromkeys((*_STATE_CHANNELS, *channels)))
@@ -131,7 +134,7 @@ class UserStreamTracker:
                 self.is_ready = False
             yield item
             if item.kind in _BACKFILLED_AFTER:
-                async for news in self._backfill():
+                async for news in self._backfill(is_first=item.kind is ControlKind.CONNECTED):
                     yield news
         elif isinstance(item, SnapshotEnd):
             self._snapshot_read = self._snapshot_read or item.channel is Channel.FILLS
@@ -144,8 +147,12 @@ class UserStreamTracker:
         else:
             yield item
 
-    async def _backfill(self) -> AsyncIterator[object]:
-        """Ask for everything that may have been missed since the last news, or was to be looked at again."""
+    async def _backfill(self, *, is_first: bool) -> AsyncIterator[object]:
+        """Ask for everything that may have been missed since the last news, or was to be looked at again.
+
+        Orders of other programs that came and ended meanwhile are in no list of open ones; a reader who follows from
+        now on has not missed those of before the first connection.
+        """
         began_s, since_ns = asyncio.get_running_loop().time(), max(self._last_news_ns - OVERLAP_NS, 0)
         self._to_look_at.append((began_s + LOOK_AGAIN_S[-1], since_ns))
         since_ns = self._look_from_ns()
@@ -158,6 +165,11 @@ class UserStreamTracker:
                 asked = await self._reconciler.refresh(order)
                 for news in (*self._fills_of(asked), *self._changed([asked])):
                     yield news
+            if not (is_first and self._is_from_now):
+                ended = await self._reader.ended_orders(since_ns)
+                for news in self._learn(self._unheard(ended), live=False):
+                    yield news
+            self._doubtful = {order.client_order_id for order in self._missing(open_orders)}
         except LatentspeedError as error:
             raise StreamLost(f"what was missed could not be fetched: {error}", hint="start the stream again") from error
         self.is_ready = True
@@ -167,18 +179,34 @@ class UserStreamTracker:
         yield Control(kind=ControlKind.BACKFILLED, ts_ns=self._clock.now_ns(), since_ns=since_ns)
 
     async def _look_again(self) -> AsyncIterator[object]:
-        """Pass on fills that were not in the list yet. That they cannot be read now is no trouble of the stream."""
+        """Pass on what was not in the lists yet: fills, orders of other programs that these name, the ends of orders
+        that were in no list. That it cannot be read now is no trouble of the stream.
+        """
         if not self._to_look_at:  # the look before this one came late enough for both
             return
         began_s = asyncio.get_running_loop().time()
         try:
             fills = await self._reader.fills(self._look_from_ns())
+            is_strange = any(self._ledger.match(fill) is None for fill in fills)
+            ended = await self._reader.ended_orders(self._look_from_ns()) if is_strange else ()
+            asked = [await self._reconciler.refresh(order) for order in self._still_doubtful()]
         except LatentspeedError as error:
             log.info("fills could not be read again", extra={"error": str(error)})
             return
-        for news in self._learn(fills, live=False):
+        for news in self._learn([*fills, *self._unheard(ended)], live=False):
             yield news
+        for order in asked:
+            for news in (*self._fills_of(order), *self._changed([order])):
+                yield news
         self._looked(began_s)
+
+    def _unheard(self, ended: Sequence[OrderUpdate]) -> list[OrderUpdate]:
+        """Of these ends, those of orders that we do not know, or believed open."""
+        known = [(update, self._ledger.match(update)) for update in ended]
+        return [update for update, order in known if order is None or not order.is_done]
+
+    def _still_doubtful(self) -> list[InFlightOrder]:
+        return [order for order in self._ledger.tracker.open_orders() if order.client_order_id in self._doubtful]
 
     def _look_from_ns(self) -> int:
         return min(from_ns for _, from_ns in self._to_look_at)

@@ -182,6 +182,11 @@ class VenueFlows(ABC):
     def order_status_flow(self, order: InFlightOrder) -> Flow[tuple[OrderUpdate, ...]]:
         """What the venue says about one order; empty when it says that it does not know it, which proves nothing."""
 
+    def ended_orders_flow(self, since_ns: int) -> Flow[tuple[OrderUpdate, ...]]:
+        """Orders that ended since then, as far as the venue lists them, with side, amount and price filled in."""
+        return ()
+        yield
+
     @abstractmethod
     def fills_flow(self, since_ns: int, until_ns: int | None = None) -> Flow[tuple[TradeUpdate, ...]]:
         """Fills of the account, oldest first, all pages."""

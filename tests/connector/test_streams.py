@@ -28,7 +28,7 @@ from latentspeed_cli.core.types import OrderState
 from latentspeed_cli.errors import CredentialError, LatentspeedError, StreamLost, UsageError
 
 from .conftest import Rig
-from .venue import PAIR, Fault, TinyConnector, limit, market, order_update, trade_update
+from .venue import PAIR, Fault, TinyConnector, TinyOrder, limit, market, order_update, trade_update
 
 Step = object | Callable[[], object] | Exception
 
@@ -240,6 +240,88 @@ async def test_an_order_that_is_no_longer_listed_is_asked_for(rig: Rig) -> None:
     connector, _, _ = streaming(rig, CONNECTED, vanish, RECONNECTED)
     items = await collect(connector, Channel.ORDERS)
     assert kinds(items)[-3:] == [ControlKind.RECONNECTED, OrderState.CANCELLED, ControlKind.BACKFILLED]
+
+
+def strange(rig: Rig, oid: str, status: str) -> None:
+    """An order that another program places, and that ends at once."""
+    rig.venue.orders[oid] = TinyOrder(
+        oid=oid,
+        cloid=f"strange-{oid}",
+        pair=PAIR,
+        side="buy",
+        amount=Decimal(1),
+        price=Decimal(95),
+        status="open",
+        ts_ns=rig.venue.now_ns(),
+        ioc=False,
+    )
+    if status == "filled":
+        rig.venue.fill(rig.venue.orders[oid], Decimal(1), Decimal(95))
+    rig.venue.orders[oid].status = status
+
+
+async def test_orders_of_another_program_that_came_and_ended_while_nobody_listened_are_told(rig: Rig) -> None:
+    strange(rig, "1", "cancelled")
+    rig.clock.advance(100)
+
+    def meanwhile() -> object:
+        strange(rig, "2", "filled")
+        strange(rig, "3", "cancelled")
+        return control(ControlKind.CLOSED)
+
+    connector, _, _ = streaming(rig, CONNECTED, SNAPSHOT_OF_FILLS, meanwhile, RECONNECTED, RECONNECTED)
+    items = await collect(connector, Channel.ORDERS, Channel.FILLS)
+    told = [(item.exchange_order_id, item.state) for item in items if isinstance(item, InFlightOrder)]
+    assert set(told) == {("2", OrderState.FILLED), ("3", OrderState.CANCELLED)}
+    assert [item for item in kinds(items) if isinstance(item, str)] == ["f1"]
+
+
+async def test_an_order_of_another_program_that_the_lists_show_late_is_told_all_the_same(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(user_stream_tracker, "LOOK_AGAIN_S", (0.01, 0.03))
+
+    class Quiet(Line):
+        async def run(self, *conversations: Conversation) -> AsyncGenerator[object, None]:
+            yield CONNECTED
+            await asyncio.Event().wait()
+
+    connector = rig.connector(streams=Quiet, user_stream_source=lambda symbols: Source())
+    told: list[object] = []
+    async with connector, aclosing(connector.stream((Channel.ORDERS,))) as items:
+        async with asyncio.timeout(2):
+            async for item in items:
+                told += kinds([item])
+                if told[-1] is ControlKind.BACKFILLED:
+                    strange(rig, "1", "filled")
+                if told[-1] is OrderState.FILLED:
+                    break
+    assert told == [ControlKind.CONNECTED, ControlKind.BACKFILLED, OrderState.FILLED]
+
+
+async def test_an_order_whose_end_shows_late_is_asked_for_once_more(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a chain, where only its last block proves how an order ended that is in no list."""
+    monkeypatch.setattr(user_stream_tracker, "LOOK_AGAIN_S", (0.01, 0.03))
+    await put(rig)
+    rig.venue.hidden.add(rig.venue.orders["1"].cloid)
+
+    class Quiet(Line):
+        async def run(self, *conversations: Conversation) -> AsyncGenerator[object, None]:
+            yield CONNECTED
+            await asyncio.Event().wait()
+
+    connector = rig.connector(streams=Quiet, user_stream_source=lambda symbols: Source())
+    told: list[object] = []
+    async with connector, aclosing(connector.stream((Channel.ORDERS,))) as items:
+        async with asyncio.timeout(2):
+            async for item in items:
+                told += kinds([item])
+                if told[-1] is ControlKind.BACKFILLED:
+                    rig.venue.hidden.clear()
+                    rig.venue.orders["1"].status = "cancelled"
+                if told[-1] is OrderState.CANCELLED:
+                    break
+    assert told[-1] is OrderState.CANCELLED
 
 
 async def test_a_fill_that_shows_when_its_order_is_asked_for_is_told_once(rig: Rig) -> None:

@@ -175,6 +175,10 @@ class TinyVenue:
         orders = [order for order in self.orders.values() if order.status == "open" and order.cloid not in self.hidden]
         return [self.describe(order) for order in orders]
 
+    def on_ended(self, body: dict[str, Any]) -> Any:
+        orders = [order for order in self.orders.values() if order.status != "open" and order.ts_ns >= body["since_ns"]]
+        return [self.describe(order) for order in orders if order.cloid not in self.hidden]
+
     def on_fills(self, body: dict[str, Any]) -> Any:
         return [
             fill for fill in self.fills if int(fill["ts_ns"]) >= body["since_ns"] and fill["cloid"] not in self.hidden
@@ -357,6 +361,10 @@ class TinyConnector(PerpetualDerivativeBase):
     def order_status_flow(self, order: InFlightOrder) -> Flow[tuple[OrderUpdate, ...]]:
         row = yield from self.ask("status", oid=order.exchange_order_id, cloid=order.venue_client_id)
         return () if row is None else (order_update(row),)
+
+    def ended_orders_flow(self, since_ns: int) -> Flow[tuple[OrderUpdate, ...]]:
+        rows = yield from self.ask("ended", since_ns=since_ns)
+        return tuple(order_update(row) for row in rows)
 
     def fills_flow(self, since_ns: int, until_ns: int | None = None) -> Flow[tuple[TradeUpdate, ...]]:
         rows = yield from self.ask("fills", since_ns=since_ns)

@@ -26,6 +26,8 @@ from .payloads import Fill, Fills, Height, OrderRow
 from .wire import count, each, iso, kept, shape, time_ns
 
 LIVE_STATUSES = "OPEN,BEST_EFFORT_OPENED,UNTRIGGERED"
+ENDED_STATUSES = "FILLED,CANCELED"
+LAST_BLOCK = 2**31 - 1  # as a filter it lets every short-term order through, and no other
 ORDERS_PAGE = 1_000
 # Fills: most questions are about the last few.
 FIRST_FILLS_PAGE, FILLS_PAGE = 100, 1_000
@@ -83,6 +85,25 @@ class DydxV4OrderReads(DydxV4MarketReads):
                 break
             before = count(last)
         return tuple(found.values())
+
+    def ended_orders_flow(self, since_ns: int) -> Flow[tuple[OrderUpdate, ...]]:
+        """Short-term orders that were never filled are in no list. Where stateful ones fill a page, the short-term
+        ones, which come after them, are asked for by themselves; then pages go on as those of open orders do.
+        """
+        found: dict[str, OrderUpdate] = {}
+        before: int | None = None
+        for _ in range(MAX_PAGES):
+            page = yield from self._orders(status=ENDED_STATUSES, goodTilBlockBeforeOrAt=before)
+            updates = kept(each(page.rows, partial(self._update, page.received_ns)))
+            late = [update for update in updates if update.report in _FINAL and update.ts_ns >= since_ns]
+            for update in late:
+                found.setdefault(update.exchange_order_id or "", update)
+            last = page.rows[-1].good_til_block if page.rows else None
+            following = LAST_BLOCK if last is None else count(last)
+            if not page.is_full or following == before or (before is not None and not late):
+                break
+            before = following
+        return tuple(sorted(found.values(), key=lambda update: update.ts_ns))
 
     def order_status_flow(self, order: InFlightOrder) -> Flow[tuple[OrderUpdate, ...]]:
         """The indexer's row, by the id that was computed before the order was sent.

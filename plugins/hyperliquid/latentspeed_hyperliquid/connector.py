@@ -171,12 +171,9 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
 
     def ended_orders_flow(self, since_ns: int) -> Flow[tuple[OrderUpdate, ...]]:
         """Of the latest 2,000 rows, which come newest first, one for each status of an order."""
-        rows: list[msgspec.Raw] = yield from self._info(list[msgspec.Raw], "historicalOrders", user=self._user())
-        found = _kept(decode.each(rows, lambda row: self._past(decode.shape(row, OrderRecord))))
+        rows: list[OrderRecord] = yield from self._info(list[OrderRecord], "historicalOrders", user=self._user())
+        found = _kept(decode.each(rows, lambda row: decode_orders.order_update(row, self.symbols)))
         return tuple(update for update in reversed(found) if update.evidence is not None and update.ts_ns >= since_ns)
-
-    def _past(self, record: OrderRecord) -> OrderUpdate:
-        return decode_orders.order_update(record, self.symbols)
 
     def order_status_flow(self, order: InFlightOrder) -> Flow[tuple[OrderUpdate, ...]]:
         """By the venue's id when it is known, else by cloid.

@@ -243,6 +243,27 @@ def test_many_open_orders_come_in_pages(flows: Flows) -> None:
     assert len(found) == 1001
 
 
+def test_ended_orders(flows: Flows) -> None:
+    rows = [
+        order_row(status="FILLED", updatedAt="2026-01-02T00:00:01.000Z"),
+        order_row(id="b", status="CANCELED", updatedAt="2026-01-02T00:00:00.000Z"),
+        order_row(id="c", status="FILLED", updatedAt="2026-01-01T23:59:59.000Z"),
+    ]
+    since_ns = 1_767_312_000 * 10**9
+    asked, found = walk(flows.ended_orders_flow(since_ns), rows)
+    assert asked == [f"GET {BASE}/orders?{ACCOUNT}&limit=1000&status=FILLED%2CCANCELED"]
+    assert [update.exchange_order_id for update in found] == ["b", ORDER_ID]
+
+
+def test_ended_short_term_orders_are_asked_for_behind_a_page_of_stateful_ones(flows: Flows) -> None:
+    old = {"status": "FILLED", "updatedAt": "2026-01-01T00:00:00.000Z"}
+    stateful = [order_row(id=str(number), goodTilBlock=None, **old) for number in range(1000)]
+    late = order_row(id="late", status="FILLED", updatedAt="2026-01-03T00:00:00.000Z")
+    asked, found = walk(flows.ended_orders_flow(1_767_312_000 * 10**9), stateful, [late])
+    assert asked[1].endswith(f"&goodTilBlockBeforeOrAt={2**31 - 1}")
+    assert [update.exchange_order_id for update in found] == ["late"]
+
+
 # One order
 
 

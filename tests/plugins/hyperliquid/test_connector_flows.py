@@ -461,6 +461,19 @@ def test_open_orders(connector: HyperliquidPerpetual) -> None:
         walk(connector.open_orders_flow(), rows[-1:])
 
 
+def test_ended_orders(connector: HyperliquidPerpetual) -> None:
+    rows = [
+        {"order": full_order(oid=9), "status": "canceled", "statusTimestamp": 1_790_000_000_700},
+        {"order": full_order(oid=8, sz="0.0"), "status": "filled", "statusTimestamp": 1_790_000_000_600},
+        {"order": full_order(oid=9), "status": "open", "statusTimestamp": 1_790_000_000_600},
+        {"order": full_order(oid=7), "status": "canceled", "statusTimestamp": 1_790_000_000_500},
+    ]
+    asked, (first, second) = walk(connector.ended_orders_flow(1_790_000_000_600_000_000), rows)
+    assert asked == [{"type": "historicalOrders", "user": K1_ADDRESS}]
+    assert (first.exchange_order_id, first.report, first.amount) == ("8", Report.FILLED, Decimal(100))
+    assert (second.exchange_order_id, second.report) == ("9", Report.CANCELLED)
+
+
 def test_fills(connector: HyperliquidPerpetual) -> None:
     rows = [fill(tid=2, time=1_790_000_000_001, crossed=False, coin="NEW"), fill()]
     asked, (first, second) = walk(connector.fills_flow(1_790_000_000_000_999_999), rows)
