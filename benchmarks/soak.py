@@ -403,11 +403,13 @@ async def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             ]
             marks = [options.duration * share for share in (0.1, 0.5, 1.0)]
             while (now_s := loop.time() - began_s) < options.duration:
-                await asyncio.sleep(min(LOOK_S, marks[len(account.rss_kib)] - now_s))
+                await asyncio.sleep(min([LOOK_S, *(mark - now_s for mark in marks[:1])]))
                 await truth.look()
+                is_mark = bool(marks) and loop.time() - began_s >= marks[0]
+                del marks[:is_mark]
                 for command in commands:
                     command.check()
-                    if loop.time() - began_s >= marks[len(command.rss_kib)] - 0.1:
+                    if is_mark:
                         command.look()
                 for helper in helpers:
                     if helper.done():
