@@ -103,14 +103,17 @@ class Relay:
     async def keep_rate(self) -> None:
         """Add what is missing from the rate, for as long as it runs."""
         loop = asyncio.get_running_loop()
-        began_s, most = loop.time(), max(round(self._rate * TICK_S * CATCH_UP), 1)
+        began_s = before_s = loop.time()
         already = self.passed
         while True:
             await asyncio.sleep(TICK_S)
-            due = round((loop.time() - began_s) * self._rate) - (self.passed - already) - self.added
+            now_s = loop.time()
+            most = max(round((now_s - before_s) * self._rate * CATCH_UP), 1)
+            due = min(most, round((now_s - began_s) * self._rate) - (self.passed - already) - self.added)
+            before_s = now_s
             ready = [socket for socket in self._sockets if socket.turns and _listens(socket.writer)]
             for number, socket in enumerate(ready):
-                share = min(due, most) // len(ready) + (number < min(due, most) % len(ready))
+                share = due // len(ready) + (number < due % len(ready))
                 if share > 0:
                     socket.writer.write(b"".join([socket.say_again() for _ in range(share)]))
                     self.added += share
