@@ -22,7 +22,6 @@ from ..errors import (
     OutcomeUnknown,
     UsageError,
 )
-from ..records import ErrorRecord, OrderList, OrderRecord, ResultList, error_record, order_record
 from .call import of
 from .complete import open_ids
 from .grammar import VerbCommand, verb_app
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from ..connector.perpetual import PerpetualDerivativeBase
     from ..core.in_flight_order import InFlightOrder
+    from ..records import ErrorRecord, OrderRecord
     from .call import Call
 
 app = verb_app()
@@ -83,6 +83,8 @@ def cancel(
     ] = None,
 ) -> Exit:
     """Cancel orders and report what they are."""
+    from ..records import OrderRecord  # not above, as asyncio: a shell that completes ids waits for this module
+
     call = of(ctx)
     wanted = list(dict.fromkeys(ids or ()))
     filters = Filters(
@@ -121,6 +123,8 @@ def cancel(
 
 def _told(call: Call, ended: list[Ended]) -> Exit:
     """Show the records of many orders; the exit code speaks for all of them."""
+    from ..records import OrderList, OrderRecord, ResultList
+
     orders = tuple(item.record for item in ended if isinstance(item.record, OrderRecord))
     record: OrderList | ResultList = OrderList(items=orders)
     if len(orders) < len(ended):
@@ -129,6 +133,7 @@ def _told(call: Call, ended: list[Ended]) -> Exit:
 
 
 async def _cancel_ids(call: Call, pairs: list[tuple[str, str | None]], *, external: bool) -> list[Ended]:
+    from ..records import error_record
     from ..session import open_connector
 
     async with open_connector(call.settings, sign=True, notify=call.output.note) as connector:
@@ -189,7 +194,7 @@ async def _cancel_each(
     call: Call, connector: PerpetualDerivativeBase, found: Sequence[InFlightOrder | Ended]
 ) -> list[Ended]:
     """Cancel every order that was found; what the venue takes together is sent together."""
-    import asyncio  # not above: a shell that completes ids waits for this module
+    import asyncio
 
     deadline = asyncio.get_running_loop().time() + call.settings.timeout_s
     orders = [one for one in found if not isinstance(one, Ended)]
@@ -211,6 +216,8 @@ async def _cancel_one(
     command's.
     """
     import asyncio
+
+    from ..records import order_record
 
     try:
         await together

@@ -20,7 +20,6 @@ from ..errors import (
     TransportError,
     UsageError,
 )
-from ..records import OrderRecord, order_record
 from .call import of
 from .complete import open_ids
 from .grammar import VerbCommand, verb_app
@@ -58,6 +57,8 @@ def wait(
 
     Exit 19 when time ran out and the order is alive, 20 when it ended short of what was waited for.
     """
+    from ..records import OrderRecord, order_record  # not above: a shell that completes ids waits for this module
+
     call = of(ctx)
     call.options = {"timeout": timeout or DEFAULT_TIMEOUT}
     text = check_client_order_id(id_)
@@ -69,7 +70,7 @@ def wait(
 
 
 async def _wait(call: Call, text: str, target: Wait) -> tuple[InFlightOrder, LatentspeedError | None]:
-    import asyncio  # not above: a shell that completes ids waits for this module
+    import asyncio
 
     from ..session import open_connector
 
