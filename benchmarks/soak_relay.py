@@ -155,6 +155,8 @@ class Relay:
                         long = await source.readexactly(2 if size == 126 else 8)
                         head, size = head + long, int.from_bytes(long, "big")
                     payload = await source.readexactly(size)
+                    if writer.is_closing():  # it was cut while this message came
+                        break
                     if head[0] == TEXT:
                         self.passed += 1
                         socket.pass_on(payload)
