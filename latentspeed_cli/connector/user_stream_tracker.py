@@ -11,6 +11,9 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing
+from operator import attrgetter
+
+import msgspec
 
 from ..clock import Clock
 from ..core.in_flight_order import InFlightOrder
@@ -62,7 +65,7 @@ class UserStreamTracker:
         self._finder = finder
         self._clock = clock
         self._seen_fills: dict[str, None] = {}
-        self._shown: dict[str, Facts] = {}
+        self._shown: dict[str, int] = {}  # what was passed on of an order, as told_by gives it
         self._since_ns = 0
         self._is_from_now = True
         self._last_news_ns = 0
@@ -251,9 +254,10 @@ class UserStreamTracker:
     def _changed(self, orders: Iterable[InFlightOrder]) -> Iterator[InFlightOrder]:
         """Orders of which more is known than when they were last passed on."""
         for order in orders:
-            if self._shown.pop(order.client_order_id, None) != order.facts:
+            told = told_by(order.facts)
+            if self._shown.pop(order.client_order_id, None) != told:
                 yield order
-            self._shown[order.client_order_id] = order.facts
+            self._shown[order.client_order_id] = told
             if len(self._shown) > MAX_SHOWN_ORDERS:
                 del self._shown[next(iter(self._shown))]
 
@@ -264,6 +268,17 @@ class UserStreamTracker:
             del self._seen_fills[next(iter(self._seen_fills))]
         self._seen_fills[fill.fill_id] = None
         return True
+
+
+_OTHER_FACTS = attrgetter(*(name for name in Facts.__struct_fields__ if name != "fills"))
+
+
+def told_by(facts: Facts) -> int:
+    """What a reader is told by these facts, in a number: a long stream sees many orders. When a fill came to this
+    machine is no part of it: a list that is read again says the same fills once more.
+    """
+    fills = [msgspec.structs.replace(fill, received_ts_ns=None) for fill in facts.fills.values()]
+    return hash((_OTHER_FACTS(facts), frozenset(fills)))
 
 
 async def _next(items: AsyncGenerator[object, None]) -> object:

@@ -23,8 +23,9 @@ from latentspeed_cli.connector.streams import (
 from latentspeed_cli.core.events import OrderCancelledEvent
 from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.market_data import OrderBookSnapshot, PriceLevel
+from latentspeed_cli.core.order_state import Facts
 from latentspeed_cli.core.reports import TradeUpdate
-from latentspeed_cli.core.types import OrderState
+from latentspeed_cli.core.types import OrderState, TradeType
 from latentspeed_cli.errors import CredentialError, LatentspeedError, StreamLost, UsageError
 
 from .conftest import Rig
@@ -159,6 +160,27 @@ async def test_news_that_says_nothing_new_is_not_repeated(rig: Rig) -> None:
     # The fill completes it; the venue's word for that adds evidence, and is told once.
     assert kinds(items)[:3] == [ControlKind.CONNECTED, OrderState.OPEN, ControlKind.BACKFILLED]
     assert kinds(items)[3:] == [OrderState.FILLED, OrderState.FILLED]
+
+
+def test_when_a_fill_came_here_is_nothing_new_about_an_order() -> None:
+    def told(*, received_ts_ns: int, price: str = "95", accepted: bool = True) -> int:
+        fill = TradeUpdate(
+            fill_id="f1",
+            exchange_order_id="1",
+            trading_pair="BTC-USD",
+            side=TradeType.BUY,
+            price=Decimal(price),
+            amount=Decimal(1),
+            fee=Decimal(0),
+            fee_currency="USDC",
+            ts_ns=1,
+            received_ts_ns=received_ts_ns,
+        )
+        return user_stream_tracker.told_by(Facts(fills={"f1": fill}, executed=Decimal(1), accepted=accepted))
+
+    assert told(received_ts_ns=5) == told(received_ts_ns=9)
+    other = (told(received_ts_ns=5, price="96"), told(received_ts_ns=5, accepted=False))
+    assert len({told(received_ts_ns=5), *other}) == 3
 
 
 async def test_fills_are_told_once_whichever_way_they_come(rig: Rig) -> None:
