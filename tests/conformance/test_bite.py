@@ -108,10 +108,10 @@ def fetch_nothing_after_a_gap(patch: pytest.MonkeyPatch) -> None:
     whole = UserStreamTracker._backfill
     runs: list[UserStreamTracker] = []
 
-    async def backfill(self: UserStreamTracker) -> AsyncIterator[object]:
+    async def backfill(self: UserStreamTracker, *, is_first: bool) -> AsyncIterator[object]:
         if self not in runs:
             runs.append(self)
-            async for item in whole(self):
+            async for item in whole(self, is_first=is_first):
                 yield item
         else:
             yield Control(kind=ControlKind.BACKFILLED, ts_ns=0)
