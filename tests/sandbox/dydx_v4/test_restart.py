@@ -111,6 +111,18 @@ def test_news_on_its_way_to_the_indexer_arrives(make_venue: Any) -> None:
     assert len(again.rows("fills")["fills"]) == 1
 
 
+def test_news_of_before_is_not_overtaken_by_what_has_less_lag(make_venue: Any) -> None:
+    disk = Disk()
+    venue = make_venue(Scenario(name="quiet", flow=False, indexer_lag_s=5))
+    placed = venue.place("buy", LOT, LOW, "long")
+    venue.block()
+    again = restarted(make_venue, disk, venue, scenario=Scenario(name="quiet", flow=False, indexer_lag_s=0.0))
+    assert again.cancel(placed).code == 0
+    again.block()
+    again.pass_time(6)
+    assert [row["status"] for row in again.rows("orders")] == ["CANCELED"]
+
+
 def test_time_that_nobody_saw_goes_by_on_the_chain(make_venue: Any, venue: Any) -> None:
     disk = Disk()
     venue.place("buy", LOT, LOW)

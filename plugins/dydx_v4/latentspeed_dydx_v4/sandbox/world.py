@@ -361,6 +361,7 @@ class World:
         self.removals = list(found["removal"].values())
         self.to_match = list(found["to_match"])
         self.pending = deque(sorted(found["pending"].values(), key=lambda pending: pending.number))
+        self._told_ns = max((pending.due_ns for pending in self.pending), default=0)
         self.routers = set(found["router"])
         self.touched = {key for key, value in self.subaccounts.items() if self.committed.get(key) != value}
         self._dirty.clear()
