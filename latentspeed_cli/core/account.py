@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import msgspec
 
+from .decimals import ZERO
+
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
     """ts_ns: as of when; None where that is known of the whole account, or not at all."""
@@ -33,6 +35,18 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     margin: str
     margin_used: Decimal | None
     ts_ns: int | None = None
+
+    def closed(self) -> Position:
+        """The same market with no position in it."""
+        return msgspec.structs.replace(
+            self,
+            amount=ZERO,
+            entry_price=None,
+            position_value=ZERO,
+            unrealized_pnl=ZERO,
+            liquidation_price=None,
+            margin_used=ZERO,
+        )
 
 
 class AccountState(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 
@@ -52,6 +52,7 @@ class DydxV4UserStreamDataSource(FrameSource):
         self._wanted: frozenset[Channel] = frozenset()
         self._ending: dict[str, OrderRow] = {}
         self._doubtful: dict[str, tuple[int, OrderUpdate]] = {}  # from which height on it is true
+        self._held: dict[str, Position] = {}
 
     def subscriptions(self, channels: Sequence[Channel], trading_pairs: Sequence[str]) -> Sequence[Subscription]:
         """The venue streams the whole subaccount on one channel; trading_pairs only have to exist."""
@@ -88,8 +89,7 @@ class DydxV4UserStreamDataSource(FrameSource):
         yield from (update for update in listed if update is not None)
         if said.subaccount is not None:
             if Channel.POSITIONS in self._wanted:
-                rows = said.subaccount.open_perpetual_positions.values()
-                yield from each(rows, lambda row: decode.position(row, self._symbols))
+                yield from self._positions(said.subaccount.open_perpetual_positions.values())
             if Channel.BALANCES in self._wanted:
                 state = decode.account_state(said.subaccount, self._symbols, received_ns)
                 yield from state.balances
@@ -125,7 +125,7 @@ class DydxV4UserStreamDataSource(FrameSource):
             chain.from_iterable(each(said.orders, partial(self._orders, received_ns))),
         ]
         if Channel.POSITIONS in self._wanted:
-            kinds.append(each(said.perpetual_positions, self._position))
+            kinds.append(each(said.perpetual_positions, lambda raw: self._position(shape(raw, PerpetualPosition))))
         if Channel.BALANCES in self._wanted:
             kinds.append(each(said.asset_positions, self._balance))
         if Channel.EVENTS in self._wanted and said.transfers is not None:
@@ -146,8 +146,19 @@ class DydxV4UserStreamDataSource(FrameSource):
                 yield held[1]
             yield fill
 
-    def _position(self, raw: msgspec.Raw) -> Position:
-        return decode.position(shape(raw, PerpetualPosition), self._symbols)
+    def _positions(self, rows: Iterable[PerpetualPosition]) -> Iterator[Position]:
+        """All that are open, and each that was and is no more: it was closed while nobody listened."""
+        before, self._held = self._held, {}
+        yield from each(rows, self._position)
+        yield from (held.closed() for trading_pair, held in before.items() if trading_pair not in self._held)
+
+    def _position(self, row: PerpetualPosition) -> Position:
+        told = decode.position(row, self._symbols)
+        if told.amount:
+            self._held[told.trading_pair] = told
+        else:
+            self._held.pop(told.trading_pair, None)
+        return told
 
     def _balance(self, raw: msgspec.Raw) -> Balance:
         row: AssetPosition = shape(raw, AssetPosition)

@@ -9,7 +9,6 @@ import msgspec
 
 from latentspeed_cli.connector.streams import Channel, Heartbeat, SnapshotEnd, Subscription
 from latentspeed_cli.core.account import Balance, Liquidation, Position
-from latentspeed_cli.core.decimals import ZERO
 from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report, TradeUpdate
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
@@ -116,7 +115,7 @@ class HyperliquidUserStreamDataSource(FrameSource):
             gone = [one for pair, one in self._positions.items() if pair not in found]
             changed = [one for pair, one in found.items() if self._positions.get(pair) != one]
             self._positions = found
-            for one in (*map(_closed, gone), *changed):
+            for one in (*(one.closed() for one in gone), *changed):
                 yield msgspec.structs.replace(one, ts_ns=ts_ns)
         if Channel.BALANCES in self._wanted:
             yield from self._changed_balances([decode.collateral(state)], ts_ns)
@@ -174,19 +173,6 @@ class HyperliquidUserStreamDataSource(FrameSource):
             venue_code=reason,
             evidence=Evidence(kind="venue_status", ts_ns=received_ns, detail=reason),
         )
-
-
-def _closed(position: Position) -> Position:
-    """The same market with no position in it."""
-    return msgspec.structs.replace(
-        position,
-        amount=ZERO,
-        entry_price=None,
-        position_value=ZERO,
-        unrealized_pnl=ZERO,
-        liquidation_price=None,
-        margin_used=ZERO,
-    )
 
 
 def account_of(config: HyperliquidConfig) -> str | None:

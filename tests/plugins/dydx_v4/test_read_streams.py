@@ -650,6 +650,28 @@ def test_a_gap_brings_positions_and_balances_anew() -> None:
     assert isinstance(renewal, Resubscribe)
 
 
+def test_a_position_that_was_closed_while_nobody_listened_is_told_as_closed() -> None:
+    line = private_line(Channel.POSITIONS)
+    row = {"status": "OPEN", "side": "LONG", "size": "1", "entryPrice": "3000", "unrealizedPnl": "1"}
+    held, gone = {**row, "market": "ETH-USD"}, {**row, "market": "APE-USD"}
+    news(line, perpetualPositions=[held, gone])
+    totals = {"equity": "1", "freeCollateral": "1"}
+    account = {
+        "address": NAME.split("/")[0],
+        "subaccountNumber": 0,
+        **totals,
+        "openPerpetualPositions": {"ETH-USD": held},
+    }
+
+    def again() -> list[tuple[str, Decimal]]:
+        line.start()
+        found = line.say("subscribed", channel="v4_subaccounts", id=NAME, contents={"subaccount": account})
+        return [(one.trading_pair, one.amount) for one in found if isinstance(one, Position)]
+
+    assert again() == [("ETH-USD", Decimal(1)), ("APE-USD", Decimal(0))]
+    assert again() == [("ETH-USD", Decimal(1))]
+
+
 def test_other_news_is_none_of_ours() -> None:
     line = private_line()
     reward = {"tradingReward": "0.1", "createdAt": "2024-08-12T14:06:01.172Z", "createdAtHeight": "1"}
