@@ -116,6 +116,11 @@ def environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("LATENTSPEED_")}
 
 
+def folders(folder: Path) -> dict[str, str]:
+    """The environment that keeps state, configuration and cache in one folder."""
+    return {f"LATENTSPEED_{kind}_DIR": str(folder) for kind in ("STATE", "CONFIG", "CACHE")}
+
+
 def table(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table whose columns line up."""
     lines = [HEADINGS, *(row.cells() for row in rows)]
