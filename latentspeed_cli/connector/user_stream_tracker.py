@@ -153,8 +153,8 @@ class UserStreamTracker:
     async def _backfill(self, *, is_first: bool) -> AsyncIterator[object]:
         """Ask for everything that may have been missed since the last news, or was to be looked at again.
 
-        Orders of other programs that came and ended meanwhile are in no list of open ones; a reader who follows from
-        now on has not missed those of before the first connection.
+        Orders of other programs and runs that came and ended meanwhile are in no list of open ones; a reader who
+        follows from now on has not missed those of before the first connection.
         """
         began_s, since_ns = asyncio.get_running_loop().time(), max(self._last_news_ns - OVERLAP_NS, 0)
         self._to_look_at.append((began_s + LOOK_AGAIN_S[-1], since_ns))
@@ -168,10 +168,12 @@ class UserStreamTracker:
                 asked = await self._reconciler.refresh(order)
                 for news in (*self._fills_of(asked), *self._changed([asked])):
                     yield news
-            if not (is_first and self._is_from_now):
-                ended = await self._reader.ended_orders(since_ns)
-                for news in self._learn(self._unheard(ended), live=False):
-                    yield news
+            is_behind = not (is_first and self._is_from_now)
+            ended = await self._reader.ended_orders(since_ns) if is_behind else ()
+            for news in self._learn(self._unheard(ended), live=False):
+                yield news
+            for news in self._changed(self._untold([*fills, *ended])):
+                yield news
             self._doubtful = {order.client_order_id for order in self._missing(open_orders)}
         except LatentspeedError as error:
             raise StreamLost(f"what was missed could not be fetched: {error}", hint="start the stream again") from error
@@ -182,8 +184,8 @@ class UserStreamTracker:
         yield Control(kind=ControlKind.BACKFILLED, ts_ns=self._clock.now_ns(), since_ns=since_ns)
 
     async def _look_again(self) -> AsyncIterator[object]:
-        """Pass on what was not in the lists yet: fills, orders of other programs that these name, the ends of orders
-        that were in no list. That it cannot be read now is no trouble of the stream.
+        """Pass on what was not in the lists yet: fills, orders of other programs and runs that these name, the ends of
+        orders that were in no list. That it cannot be read now is no trouble of the stream.
         """
         if not self._to_look_at:  # the look before this one came late enough for both
             return
@@ -198,15 +200,29 @@ class UserStreamTracker:
             return
         for news in self._learn([*fills, *self._unheard(ended)], live=False):
             yield news
+        for news in self._changed(self._untold([*fills, *ended])):
+            yield news
         for order in asked:
             for news in (*self._fills_of(order), *self._changed([order])):
                 yield news
         self._looked(began_s)
 
     def _unheard(self, ended: Sequence[OrderUpdate]) -> list[OrderUpdate]:
-        """Of these ends, those of orders that we do not know, or believed open."""
+        """Of these ends, those of orders that we believed open, and of unknown ones since the time the reader named."""
         known = [(update, self._ledger.match(update)) for update in ended]
-        return [update for update, order in known if order is None or not order.is_done]
+        return [
+            update
+            for update, order in known
+            if (update.ts_ns >= self._since_ns if order is None else not order.is_done)
+        ]
+
+    def _untold(self, items: Sequence[OrderUpdate | TradeUpdate]) -> list[InFlightOrder]:
+        """Of the orders that these are about, those that have ended, and of which this stream never told: another run
+        has written all of it down while the stream was away.
+        """
+        late = [self._ledger.match(item) for item in items if item.ts_ns >= self._since_ns]
+        found = {order.client_order_id: order for order in late if order is not None and order.is_done}
+        return [order for name, order in found.items() if name not in self._shown]
 
     def _still_doubtful(self) -> list[InFlightOrder]:
         return [order for order in self._ledger.tracker.open_orders() if order.client_order_id in self._doubtful]

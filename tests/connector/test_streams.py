@@ -284,7 +284,7 @@ def strange(rig: Rig, oid: str, status: str) -> None:
 
 async def test_orders_of_another_program_that_came_and_ended_while_nobody_listened_are_told(rig: Rig) -> None:
     strange(rig, "1", "cancelled")
-    rig.clock.advance(100)
+    rig.clock.advance(1)
 
     def meanwhile() -> object:
         strange(rig, "2", "filled")
@@ -296,6 +296,44 @@ async def test_orders_of_another_program_that_came_and_ended_while_nobody_listen
     told = [(item.exchange_order_id, item.state) for item in items if isinstance(item, InFlightOrder)]
     assert set(told) == {("2", OrderState.FILLED), ("3", OrderState.CANCELLED)}
     assert [item for item in kinds(items) if isinstance(item, str)] == ["f1"]
+
+
+@pytest.mark.parametrize("filled", [True, False])
+async def test_an_order_that_another_run_placed_and_ended_while_nobody_listened_is_told(rig: Rig, filled: bool) -> None:
+    """The journal has all of it already, so nothing about it is new but to the reader of this stream."""
+    before = await put(rig, price="90")
+    rig.venue.orders["1"].status = "cancelled"
+    async with rig.connector() as other:
+        await other.refresh(before)
+    rig.clock.advance(1)
+
+    class Away(Line):
+        async def run(self, *conversations: Conversation) -> AsyncGenerator[object, None]:
+            yield CONNECTED
+            yield SNAPSHOT_OF_FILLS
+            yield control(ControlKind.CLOSED)
+            rig.clock.advance(1)
+            async with rig.connector() as other:
+                order = (await other.place_order(limit())).order
+                if filled:
+                    rig.venue.fill(rig.venue.orders["2"], Decimal(1), Decimal(95))
+                rig.venue.orders["2"].status = "filled" if filled else "cancelled"
+                assert (await other.refresh(order)).is_done
+            yield RECONNECTED
+            yield RECONNECTED
+
+    connector = rig.connector(streams=Away, user_stream_source=lambda symbols: Source())
+    items = await collect(connector, Channel.ORDERS)
+    told = [(item.exchange_order_id, item.state) for item in items if isinstance(item, InFlightOrder)]
+    assert told == [("2", OrderState.FILLED if filled else OrderState.CANCELLED)]
+
+
+async def test_orders_of_another_program_that_ended_before_a_new_cursor_are_no_news(rig: Rig) -> None:
+    strange(rig, "1", "filled")
+    rig.clock.advance(1)
+    connector, _, _ = streaming(rig, CONNECTED, SNAPSHOT_OF_FILLS, RECONNECTED)
+    items = await collect(connector, Channel.ORDERS, since_ns=rig.clock.now_ns())
+    assert [item for item in items if isinstance(item, InFlightOrder)] == []
 
 
 async def test_an_order_of_another_program_that_the_lists_show_late_is_told_all_the_same(
