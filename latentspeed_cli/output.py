@@ -20,7 +20,7 @@ import msgspec
 from .core.words import nearest
 from .errors import Exit, LatentspeedError, StreamLost, UsageError
 from .hostile import escape
-from .records import ErrorRecord, Record, error_record
+from .records import ErrorRecord, NoteRecord, Record, error_record
 
 Tree = dict[str, Any]
 # Times in nanoseconds; people are shown milliseconds.
@@ -58,17 +58,22 @@ class Output:
         self.stdout = stdout
         self.stderr = stderr
         self._csv_header: list[str] | None = None
+        self._csv_columns: list[str] | None = None
 
     @property
     def is_json(self) -> bool:
         return self.format in ("json", "ndjson")
 
-    def check(self, *record_types: type[Record]) -> None:
+    def check(self, *record_types: type[Record], among: type[Record] | None = None) -> None:
         """Refuse now what could not be shown later. Call it before anything is sent.
 
-        Of several types of records, a field has to be in one of them.
+        Of several types of records, a field has to be in one of them. among: records of that type stand between the
+        others. A spreadsheet of a mixture has one header, with the columns of all of them.
         """
-        known = [field.name for one in record_types for field in msgspec.structs.fields(one)]
+        mixture = record_types if among is None else (*record_types, among)
+        known = list(dict.fromkeys(field.name for one in mixture for field in msgspec.structs.fields(one)))
+        if len(mixture) > 1:
+            self._csv_columns = ["schema", *known]
         names = " or ".join(map(_schema, record_types))
         for name in self.fields or ():
             if name.partition(".")[0] not in (*known, "schema"):
@@ -168,7 +173,7 @@ class Output:
         if self.quiet:
             return
         if self.is_json and not _is_terminal(self.stderr):
-            note = {"schema": "note", "schema_version": 1, "message": message, "client_order_id": client_order_id}
+            note = NoteRecord(message=message, client_order_id=client_order_id)
             self._say(_escaped_json(msgspec.json.encode(note)))
         else:
             self._say(escape(message))
@@ -216,15 +221,16 @@ class Output:
         if self.fields is None:
             data = msgspec.json.encode(record)
         elif (items := getattr(record, "items", None)) is not None:
-            head = {"schema": _schema(type(record)), "schema_version": record.schema_version}
-            data = msgspec.json.encode({**head, "items": [self._tree(item) for item in items]})
+            head = {name: getattr(record, name) for name in record.__struct_fields__ if name != "items"}
+            items = [self._tree(item) for item in items]
+            data = msgspec.json.encode({"schema": _schema(type(record)), **head, "items": items})
         else:
             data = msgspec.json.encode(self._tree(record))
         return _escaped_json(msgspec.json.format(data, indent=2) if pretty else data)
 
     def _csv(self, record: Record) -> str:
         cells = _flat(self._tree(record))
-        columns = list(self.fields) if self.fields else list(cells)
+        columns = list(self.fields) if self.fields else self._csv_columns or list(cells)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         if self._csv_header != columns:

@@ -70,10 +70,12 @@ class Call(Given):
             stderr=sys.stderr,
         )
 
-    def show_as(self, *record_types: type[Record], streaming: bool = False) -> Output:
-        """The output, checked to be able to show such records. Call it before anything is sent."""
+    def show_as(
+        self, *record_types: type[Record], streaming: bool = False, among: type[Record] | None = None
+    ) -> Output:
+        """The output, checked to be able to show such records. Call it before anything is sent. among: see `check`."""
         self.streaming = streaming
-        self.output.check(*record_types)
+        self.output.check(*record_types, among=among)
         return self.output
 
     def error_output(self) -> Output:

@@ -20,7 +20,7 @@ from ..core.reports import TradeUpdate
 from ..core.words import nearest
 from ..cursor import Cursor, Owner
 from ..errors import CredentialError, Exit, OrderRefused, StreamLost, UsageError
-from ..records import Record
+from ..records import ControlRecord, Record
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .reads import Pairs
@@ -93,7 +93,7 @@ def stream(
         stale_after_s=None if stale_after is None else parse_duration(stale_after, "--stale-after"),
         depth=count_of(depth, "--depth"),
     )
-    call.show_as(*(record for one in channels for record in RECORDS[one]), streaming=True)
+    call.show_as(*(record for one in channels for record in RECORDS[one]), streaming=True, among=ControlRecord)
     file = None if cursor is None else Path(cursor).expanduser()
     call.run(_follow(call, channels, names, limits, file, interval))
     return Exit.OK

@@ -17,6 +17,7 @@ from ..connector.streams import Channel
 from ..core.market_data import BestBidOffer
 from ..core.words import nearest
 from ..errors import Exit, UsageError
+from ..records import ControlRecord
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .reads import Pairs, named, reading
@@ -78,7 +79,7 @@ def watch(
         stale_after_s=None,
         depth=count_of(depth, "--depth"),
     )
-    call.show_as(*(record for one in channels for record in RECORDS[one]), streaming=True)
+    call.show_as(*(record for one in channels for record in RECORDS[one]), streaming=True, among=ControlRecord)
     call.run(_watch(call, channels, names, limits))
     return Exit.OK
 

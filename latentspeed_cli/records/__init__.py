@@ -24,7 +24,7 @@ from .account import (
 from .base import Number, Record, Side, iso, number
 from .connectors import ConnectorCheckList, ConnectorCheckRecord, ConnectorInfoRecord, ConnectorList, ConnectorRecord
 from .decisions import DecisionList, DecisionRecord, decision_record
-from .errors import ErrorBody, ErrorRecord, ResultList, error_record
+from .errors import ErrorBody, ErrorRecord, NoteRecord, ResultList, error_record
 from .health import FindingList, FindingRecord, Verdict
 from .journal import FactList, FactRecord, VerifiedRecord, fact_record
 from .market import (
@@ -100,6 +100,7 @@ __all__ = [
     "LiquidationRecord",
     "MarketList",
     "MarketRecord",
+    "NoteRecord",
     "Number",
     "OrderList",
     "OrderRecord",

@@ -1,4 +1,4 @@
-"""Why something was not done, alone or among the results of a batch."""
+"""What stderr is told: why something was not done, which may also stand among the results of a batch; and notes."""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ class ErrorRecord(Record, frozen=True, kw_only=True, tag="error"):
 
     error: ErrorBody
     line: int | None = None
+
+
+class NoteRecord(Record, frozen=True, kw_only=True, tag="note"):
+    """Something worth knowing while a command runs. client_order_id: of the order that it is about."""
+
+    message: str
+    client_order_id: str | None
 
 
 class ResultList(Record, frozen=True, kw_only=True, tag="results"):

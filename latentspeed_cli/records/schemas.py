@@ -20,7 +20,7 @@ from .account import (
 from .base import Record
 from .connectors import ConnectorCheckList, ConnectorCheckRecord, ConnectorInfoRecord, ConnectorList, ConnectorRecord
 from .decisions import DecisionList, DecisionRecord
-from .errors import ErrorRecord, ResultList
+from .errors import ErrorRecord, NoteRecord, ResultList
 from .health import FindingList, FindingRecord
 from .journal import FactList, FactRecord, VerifiedRecord
 from .market import BboList, BboRecord, BookList, BookRecord, TradeList, TradeRecord
@@ -84,6 +84,7 @@ SCHEMAS: dict[str, type[Record]] = {
     "results": ResultList,
     "sandbox": SandboxRecord,
     "error": ErrorRecord,
+    "note": NoteRecord,
     "demo": DemoRecord,
     "demos": DemoList,
 }

@@ -125,6 +125,10 @@ def test_a_stream_as_a_spreadsheet(here: Terminal) -> None:
     rows = list(csv.reader(io.StringIO(ended.out)))
     assert rows[0] == ["trading_pair", "bid_price"]
     assert sum(row[0] == "BTC-USD" for row in rows) == 2
+    ended = here.run(["stream", "bbo,book", "BTC-USD", "--count", "4", "-o", "csv"])
+    mixed = list(csv.DictReader(io.StringIO(ended.out)))
+    assert {row["schema"] for row in mixed} == {"control", "bbo", "book"}
+    assert [int(row["seq"]) for row in mixed] == list(range(1, len(mixed) + 1)), "one header, at the top"
 
 
 def test_words_that_do_not_fit(terminal: Terminal) -> None:

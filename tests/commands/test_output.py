@@ -10,10 +10,12 @@ from collections import deque
 from decimal import Decimal
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from latentspeed_cli.connector.streams import Control, ControlKind
 from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.order_state import Facts, learn
 from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report, TradeUpdate
@@ -24,9 +26,11 @@ from latentspeed_cli.records import (
     SCHEMAS,
     ConnectorList,
     ConnectorRecord,
+    ControlRecord,
     OrderList,
     OrderRecord,
     ResultList,
+    control_record,
     error_record,
     json_schema,
     order_record,
@@ -233,6 +237,28 @@ def test_csv_has_one_header_and_no_formulas() -> None:
     assert [row["name"] for row in rows] == ["'=1+1", "-5", "'@x", "'-x"]
 
 
+def test_chosen_fields_of_a_list_do_not_hide_that_it_is_stale() -> None:
+    screen = Screen(fields=("state",))
+    screen.output.show(OrderList(items=(order_record(an_order()),), stale=True))
+    told = json.loads(screen.stdout)
+    assert told["stale"]
+    assert [set(item) for item in told["items"]] == [{"schema", "schema_version", "state"}]
+
+
+def test_a_spreadsheet_of_a_mixture_has_one_header() -> None:
+    screen = Screen(format="csv")
+    screen.output.check(OrderRecord, among=ControlRecord)
+    control = Control(kind=ControlKind.CONNECTED, ts_ns=TS)
+    screen.output.row(control_record(control, venue="hyperliquid", network="sandbox", seq=1))
+    screen.output.row(order_record(an_order(), seq=2))
+    rows = list(csv.DictReader(io.StringIO(screen.stdout)))
+    assert [(row["schema"], row["seq"], row["kind"], row["amount"]) for row in rows] == [
+        ("control", "1", "connected", ""),
+        ("order", "2", "", "0.01"),
+    ]
+    assert all(None not in row and None not in row.values() for row in rows), "each row has a cell for each column"
+
+
 def test_errors_are_one_object_on_stderr_in_json_and_lines_otherwise() -> None:
     error = RateLimited("too fast", retry_after_ms=900, venue_code="429", hint="wait")
     screen = Screen()
@@ -258,7 +284,9 @@ def test_notes_are_lines_for_people_and_records_for_programs() -> None:
     for screen in (people, program, quiet):
         screen.output.note("client order id x", client_order_id="x")
     assert people.stderr == "client order id x\n"
-    assert json.loads(program.stderr)["client_order_id"] == "x"
+    told = json.loads(program.stderr)
+    assert told["client_order_id"] == "x"
+    jsonschema.validate(told, json_schema(told["schema"]))
     assert quiet.stderr == ""
 
 
