@@ -6,7 +6,7 @@ CHECKED := latentspeed_cli plugins/hyperliquid/latentspeed_hyperliquid plugins/d
 # Tests and the demo run against the installed wheel, with a state of their own.
 RUN := env -u PYTHONPATH PYTHONSAFEPATH=1
 
-.PHONY: demo test check lint types unit simulation simulate mutants oracle bench bench-streams docs lock clean
+.PHONY: demo test check lint types unit simulation simulate mutants oracle bench bench-streams soak docs lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/wheel
@@ -53,6 +53,12 @@ MESSAGES ?= 10000000
 
 bench-streams: .venv/wheel .venv-peers/deps
 	$(RUN) PYTHONPATH=benchmarks $(BIN)/python benchmarks/streams.py --messages $(MESSAGES)
+
+# docs/performance.md, the soak. `make soak DURATION=1h VENUE=dydx_v4`; DURATION=5m is a trial.
+DURATION ?= 1h
+
+soak: .venv/wheel
+	$(RUN) PYTHONPATH=benchmarks $(BIN)/python benchmarks/soak.py --venue $(VENUE) --duration $(DURATION)
 
 # Pages that are generated from the code; tests compare them with it.
 docs: .venv/wheel
