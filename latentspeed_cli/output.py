@@ -266,7 +266,7 @@ class Output:
         rows = [
             (name, _cell(cells.get(name)))
             for name in names
-            if name not in lists and (self.fields or cells.get(name) not in (None, (), ""))
+            if name not in lists and (self.fields or name in record.always or cells.get(name) not in (None, (), ""))
         ]
         parts = [str(tabulate(rows, tablefmt="plain", disable_numparse=True))]
         parts += [f"\n{name}\n{self._table(items)}" for name, items in lists.items()]

@@ -15,9 +15,14 @@ Side: TypeAlias = Literal["buy", "sell"]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"):
-    """Base of all records. columns: what a table shows, in this order. id_field: what `-o id` prints."""
+    """Base of all records.
+
+    columns: what a table shows, in this order. always: what people are shown of a single record even when it is empty.
+    id_field: what `-o id` prints.
+    """
 
     columns: ClassVar[tuple[str, ...]] = ()
+    always: ClassVar[tuple[str, ...]] = ()
     id_field: ClassVar[str | None] = None
     schema_version: int = 1
 

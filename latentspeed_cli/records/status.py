@@ -31,6 +31,7 @@ class StatusRecord(Record, frozen=True, kw_only=True, tag="status"):
         "open_orders",
         "undecided_orders",
     )
+    always: ClassVar[tuple[str, ...]] = ("positions", "open_orders", "undecided_orders")
 
     venue: str
     network: str

@@ -205,7 +205,9 @@ def test_status_fits_one_screen_and_shows_what_is_known_of_a_venue_that_is_down(
     assert abs(now["clock_skew_ms"]) < 1_500
     assert "ETH-USD" in {row["trading_pair"] for row in now["positions"]}
     assert Decimal(now["account_value"]) > Decimal(now["margin_used"]) > 0
-    assert len(here.run(["status", "-o", "table"]).out.splitlines()) < 40
+    screen = here.run(["status", "-o", "table"]).out.splitlines()
+    assert len(screen) < 40
+    assert [line.split() for line in screen if line.startswith("undecided")] == [["undecided_orders", "-"]]
     is_down(here)
     ended = here.run(["status", "-o", "json"])
     assert here.exchange is not None
