@@ -10,11 +10,14 @@ from .decimals import ZERO
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
-    """ts_ns: as of when; None where that is known of the whole account, or not at all."""
+    """total: as the venue counts it, which may be with or without the worth of positions. available: of the collateral,
+    what positions and orders leave free; None where the source does not tell. ts_ns: as of when; None where that is
+    known of the whole account, or not at all.
+    """
 
     currency: str
     total: Decimal
-    available: Decimal
+    available: Decimal | None
     ts_ns: int | None = None
 
 

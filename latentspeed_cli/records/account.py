@@ -55,6 +55,10 @@ class PositionList(Record, frozen=True, kw_only=True, tag="positions"):
 
 
 class BalanceRecord(Record, frozen=True, kw_only=True, tag="balance"):
+    """total: as the venue counts it; on Hyperliquid the profit of positions is in it, on dYdX their cost is taken off.
+    available: what positions and orders leave free; null where a stream does not tell.
+    """
+
     columns: ClassVar[tuple[str, ...]] = ("currency", "total", "available", "ts_iso")
     id_field: ClassVar[str | None] = "currency"
 
@@ -63,7 +67,7 @@ class BalanceRecord(Record, frozen=True, kw_only=True, tag="balance"):
     account: str
     currency: str
     total: Number
-    available: Number
+    available: Number | None
     ts_ns: int
     ts_iso: str
     received_ts_ns: int | None = None
@@ -204,7 +208,7 @@ def balance_record(
         account=account,
         currency=balance.currency,
         total=plain(balance.total),
-        available=plain(balance.available),
+        available=number(balance.available),
         ts_ns=ts_ns,
         ts_iso=clock.iso(ts_ns),
         received_ts_ns=received_ns,

@@ -218,11 +218,11 @@ def asset_amount(row: AssetPosition) -> Decimal:
 
 
 def balances(rows: Iterable[AssetPosition], free: Decimal | None) -> tuple[Balance, ...]:
-    """free: what may be withdrawn of the collateral, when that is known; else all that is there."""
+    """free: what positions leave free of the collateral, when that is known: its amount grows with a short position."""
     found = []
     for row in rows:
         total = asset_amount(row)
-        available = free if free is not None and row.symbol == COLLATERAL else max(total, ZERO)
+        available = free if row.symbol == COLLATERAL else max(total, ZERO)
         found.append(Balance(currency=row.symbol, total=total, available=available))
     return tuple(found)
 

@@ -640,6 +640,7 @@ def test_what_is_not_asked_for_is_not_told() -> None:
     assert isinstance(found_position, Position)
     assert isinstance(found_balance, Balance)
     assert (found_position.position_value, found_balance.total) == (Decimal(3001), Decimal(-5))
+    assert found_balance.available is None, "what a short position brought in is not free"
 
 
 def test_a_gap_brings_positions_and_balances_anew() -> None:
