@@ -297,6 +297,16 @@ def undecided_order(stage: Stage) -> None:
     stage.hear()
 
 
+def lost_order(stage: Stage) -> None:
+    """An order that never arrived, which nobody knows yet."""
+    stage.exchange.order("drop_request", path=SUBMIT[stage.exchange.venue], count=50)
+    stage.silence()
+    ended = stage.terminal.run(["place", "buy", "BTC-USD", "0.01", "mid-1%", "--post-only", "--timeout", "3s", "-o", "json"])
+    assert ended.code == 5, ended.err
+    stage.filled["id"] = ended.json["client_order_id"]
+    stage.hear()
+
+
 def _met(stage: Stage, size: str) -> None:
     """An order of 0.1 ETH of which somebody took `size` while no command was running."""
     is_chain = stage.exchange.venue == "dydx_v4"
@@ -373,6 +383,7 @@ SCENES: dict[str, Callable[[Stage], None]] = {
         disk_full,
         lost_journal,
         undecided_order,
+        lost_order,
         external_order,
         partly_filled,
         filled_meanwhile,
