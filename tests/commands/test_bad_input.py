@@ -301,7 +301,9 @@ def lost_order(stage: Stage) -> None:
     """An order that never arrived, which nobody knows yet."""
     stage.exchange.order("drop_request", path=SUBMIT[stage.exchange.venue], count=50)
     stage.silence()
-    ended = stage.terminal.run(["place", "buy", "BTC-USD", "0.01", "mid-1%", "--post-only", "--timeout", "3s", "-o", "json"])
+    ended = stage.terminal.run(
+        ["place", "buy", "BTC-USD", "0.01", "mid-1%", "--post-only", "--timeout", "3s", "-o", "json"]
+    )
     assert ended.code == 5, ended.err
     stage.filled["id"] = ended.json["client_order_id"]
     stage.hear()
