@@ -70,7 +70,8 @@ class UserStreamTracker:
         self._is_from_now = True
         self._last_news_ns = 0
         self._snapshot_read = False
-        self._doubtful: set[str] = set()  # believed open and not listed, at the latest backfill
+        # Believed open and not listed, at the latest backfill, or told to have ended in words that leave open how.
+        self._doubtful: set[str] = set()
         self._looks_at: list[float] = []  # when to look again, on the loop's clock
         # What to look at: until when, on the loop's clock, and from which venue time on. One for each backfill.
         self._to_look_at: list[tuple[float, int]] = []
@@ -187,16 +188,16 @@ class UserStreamTracker:
         """Pass on what was not in the lists yet: fills, orders of other programs and runs that these name, the ends of
         orders that were in no list. That it cannot be read now is no trouble of the stream.
         """
-        if not self._to_look_at:  # the look before this one came late enough for both
-            return
         began_s = asyncio.get_running_loop().time()
         try:
-            fills = await self._reader.fills(self._look_from_ns())
+            # Without anything to look at, the look before this one came late enough for both.
+            fills = await self._reader.fills(self._look_from_ns()) if self._to_look_at else ()
             is_strange = any(self._ledger.match(fill) is None for fill in fills)
             ended = await self._reader.ended_orders(self._look_from_ns()) if is_strange else ()
             asked = [await self._reconciler.refresh(order) for order in self._still_doubtful()]
         except LatentspeedError as error:
             log.info("fills could not be read again", extra={"error": str(error)})
+            self._look_after(LOOK_AGAIN_S[-1])
             return
         for news in self._learn([*fills, *self._unheard(ended)], live=False):
             yield news
@@ -205,7 +206,23 @@ class UserStreamTracker:
         for order in asked:
             for news in (*self._fills_of(order), *self._changed([order])):
                 yield news
+        self._doubtful = {order.client_order_id for order in self._still_doubtful()}
         self._looked(began_s)
+
+    def _doubt(self, order: InFlightOrder) -> None:
+        """A venue's last word was heard. Where the order has not ended by it, as an immediate one that is called filled
+        and was in part, and no fill comes that says more, it has to be asked for.
+        """
+        if order.is_done:
+            return
+        self._doubtful.add(order.client_order_id)
+        self._look_after(LOOK_AGAIN_S[0])
+
+    def _look_after(self, seconds: float) -> None:
+        """Look then, unless some other look is later still."""
+        at_s = asyncio.get_running_loop().time() + seconds
+        if not self._looks_at or self._looks_at[-1] < at_s:
+            self._looks_at.append(at_s)
 
     def _unheard(self, ended: Sequence[OrderUpdate]) -> list[OrderUpdate]:
         """Of these ends, those of orders that we believed open, and of unknown ones since the time the reader named."""
@@ -258,6 +275,8 @@ class UserStreamTracker:
             if isinstance(item, TradeUpdate) and self._is_first(item) and (live or item.ts_ns >= self._since_ns):
                 yield self._finder.named([item])[0]
             order = self._ledger.match(item)
+            if live and isinstance(item, OrderUpdate) and item.evidence is not None and order is not None:
+                self._doubt(order)
             if order is not None and (live or not order.is_done or before is None or before.facts != order.facts):
                 yield from self._changed([order])
 

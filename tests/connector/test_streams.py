@@ -8,6 +8,7 @@ from contextlib import aclosing
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from latentspeed_cli.connector import user_stream_tracker
@@ -382,6 +383,37 @@ async def test_an_order_whose_end_shows_late_is_asked_for_once_more(rig: Rig, mo
                 if told[-1] is OrderState.CANCELLED:
                     break
     assert told[-1] is OrderState.CANCELLED
+
+
+async def test_an_order_that_was_said_to_be_filled_and_is_not_is_asked_for(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a venue calls an immediate order that was executed in part. Only a question tells how much that was."""
+    monkeypatch.setattr(user_stream_tracker, "LOOK_AGAIN_S", (0.01, 0.03))
+    rig.venue.depth = Decimal(1)
+
+    class Quiet(Line):
+        async def run(self, *conversations: Conversation) -> AsyncGenerator[object, None]:
+            yield CONNECTED
+            rig.lose_next(Fault.LOST_AFTER)
+            async with rig.connector() as other:
+                assert (await other.place_order(market(amount="3"), timeout_s=0.3)).order.outcome_unknown
+            rig.heal()
+            yield msgspec.structs.replace(
+                order_update(rig.venue.describe(rig.venue.orders["1"])), venue_filled_amount=None
+            )
+            yield trade_update(rig.venue.fills[0])
+            await asyncio.Event().wait()
+
+    connector = rig.connector(streams=Quiet, user_stream_source=lambda symbols: Source())
+    told: list[object] = []
+    async with connector, aclosing(connector.stream((Channel.ORDERS,))) as items:
+        async with asyncio.timeout(2):
+            async for item in items:
+                told += kinds([item])
+                if told[-1] is OrderState.EXPIRED:
+                    break
+    assert told[-2:] == [OrderState.PARTIALLY_FILLED, OrderState.EXPIRED]
 
 
 async def test_a_fill_that_shows_when_its_order_is_asked_for_is_told_once(rig: Rig) -> None:
