@@ -10,7 +10,9 @@ import csv
 import io
 import os
 import re
+import select
 import signal
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
@@ -30,6 +32,10 @@ _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]+)?")
 
 # A burst that is longer goes out in several writes.
 MAX_WAITING_LINES = 256
+# A pipe that is ready takes so many bytes at once (POSIX calls it PIPE_BUF), and one that is not is looked at so often.
+PIECE = select.PIPE_BUF
+MAX_UTF8 = 4
+LOOK_AT_PIPE_S = 0.005
 
 
 class Output:
@@ -138,10 +144,10 @@ class Output:
         """
 
         def give_up(number: int, frame: object) -> None:
-            raise StreamLost(f"the reader of stdout took nothing for {stalled_after_s:g} s")
+            raise _stalled(stalled_after_s)
 
         previous = signal.signal(signal.SIGALRM, give_up)
-        lines = Lines(self._line, self._write, stalled_after_s)
+        lines = Lines(self._line, self._put, stalled_after_s, pipe=_pipe(self.stdout))
         try:
             yield lines
             lines.flush()
@@ -189,10 +195,13 @@ class Output:
             self._say(f"hint: {escape(error.hint)}")
 
     def _write(self, text: str) -> None:
+        self._put(text + "\n")
+
+    def _put(self, text: str) -> None:
         if self.stdout is None:
             raise BrokenPipeError("stdout is closed")
         try:
-            self.stdout.write(text + "\n")
+            self.stdout.write(text)
             self.stdout.flush()
         except (OSError, ValueError) as error:  # ValueError: it was closed by somebody
             self.stdout = None
@@ -274,33 +283,95 @@ class Output:
 
 
 class Lines:
-    """Lines that go out together. Whoever shows them says when; a burst of them costs one write."""
+    """Lines that go out together. Whoever shows them says when.
+
+    pipe: the descriptor of stdout if that is a pipe, whose reader may be slow. Then they go out in pieces that a pipe
+    takes at once if it takes any, and `out` waits for a slow reader without holding up anything else.
+    """
 
     def __init__(
-        self, line: Callable[[Record], str | None], write: Callable[[str], None], stalled_after_s: float
+        self,
+        line: Callable[[Record], str | None],
+        put: Callable[[str], None],
+        stalled_after_s: float,
+        *,
+        pipe: int | None,
     ) -> None:
         self._line = line
-        self._write = write
+        self._put = put
         self._stalled_after_s = stalled_after_s
         self._waiting: list[str] = []
+        self._text = ""  # what is on its way out, piece by piece, and where the next piece begins
+        self._at = self._size = 0
+        self._full_since_s: float | None = None
+        self._poll: select.poll | None = None
+        if pipe is not None:
+            self._poll = select.poll()
+            self._poll.register(pipe, select.POLLOUT)
 
     def show(self, record: Record) -> None:
         line = self._line(record)
         if line is not None:
             self._waiting.append(line)
-            if len(self._waiting) >= MAX_WAITING_LINES:
-                self.flush()
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether nothing should be added before what waits is out."""
+        return self._full_since_s is not None or len(self._waiting) >= MAX_WAITING_LINES
 
     def flush(self) -> None:
-        """Write what waits. Raises BrokenPipeError, or StreamLost when nobody takes it."""
-        if not self._waiting:
+        """Write what waits, however long it takes. Raises BrokenPipeError, or StreamLost when nobody takes it."""
+        while piece := self._next():
+            signal.setitimer(signal.ITIMER_REAL, self._stalled_after_s)
+            try:
+                self._put(piece)
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+
+    async def out(self) -> None:
+        """The same, without holding up anything else."""
+        if self._poll is None:
+            self.flush()
             return
-        text, self._waiting = "\n".join(self._waiting), []
-        signal.setitimer(signal.ITIMER_REAL, self._stalled_after_s)
-        try:
-            self._write(text)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        import asyncio  # a stream has it already; other commands print without it
+
+        loop = asyncio.get_running_loop()
+        while self._waiting or self._text:
+            if self._poll.poll(0):
+                self._full_since_s = None
+                self._put(self._next())
+                continue
+            if self._full_since_s is None:
+                self._full_since_s = loop.time()
+            if loop.time() - self._full_since_s >= self._stalled_after_s:
+                raise _stalled(self._stalled_after_s)
+            await asyncio.sleep(LOOK_AT_PIPE_S)
+
+    def _next(self) -> str:
+        """The next piece of what waits; empty when nothing does."""
+        if not self._text and self._waiting:
+            self._text, self._waiting, self._at = "\n".join(self._waiting) + "\n", [], 0
+            self._size = len(self._text)
+            if self._poll is not None:
+                self._size = PIECE if self._text.isascii() else PIECE // MAX_UTF8
+        piece = self._text[self._at : self._at + self._size]
+        self._at += self._size
+        if self._at >= len(self._text):
+            self._text = ""
+        return piece
+
+
+def _stalled(after_s: float) -> StreamLost:
+    return StreamLost(f"the reader of stdout took nothing for {after_s:g} s")
+
+
+def _pipe(stdout: IO[str] | None) -> int | None:
+    try:
+        descriptor = -1 if stdout is None else stdout.fileno()
+        mode = os.fstat(descriptor).st_mode
+    except (OSError, ValueError):  # it is closed, or nothing of the system's
+        return None
+    return descriptor if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else None
 
 
 def _schema(record_type: type[Record]) -> str:

@@ -29,7 +29,7 @@ from .words import count_of
 
 if TYPE_CHECKING:
     from ..connector.perpetual import PerpetualDerivativeBase
-    from ..output import Output
+    from ..output import Lines, Output
     from .call import Call
 
 app = verb_app()
@@ -133,18 +133,19 @@ async def _follow(
             items = _resumed(items, cursor, connector, channels[0])
         recorder = Recorder(connector, channels, depth=limits.depth)
         async with aclosing(items):
-            with screen(call.output) as (show, flush):
+            with screen(call.output) as (show, lines):
 
                 def shown(item: object) -> int:
                     records = recorder.records(item)
                     for record in records:
                         show(record)
                     if cursor is not None and isinstance(item, TradeUpdate | InFlightOrder):
-                        flush()  # the cursor is past what the reader has
+                        if lines is not None:
+                            lines.flush()  # the cursor is past what the reader has
                         cursor.note(item)
                     return len(records)
 
-                await until(limits, items, shown, flush)
+                await until(limits, items, shown, lines)
 
 
 async def _cursor(connector: PerpetualDerivativeBase, channel: Channel, pairs: list[str], file: Path) -> Cursor:
@@ -181,18 +182,16 @@ async def _resumed(
 
 
 @contextmanager
-def screen(
-    output: Output, *, is_current: bool = False
-) -> Iterator[tuple[Callable[[Record], None], Callable[[], None]]]:
-    """How to show a record, and how to let out what was shown: a table that is redrawn on a terminal, else lines."""
+def screen(output: Output, *, is_current: bool = False) -> Iterator[tuple[Callable[[Record], None], Lines | None]]:
+    """How to show a record: as lines, which have to be let out, or in a table on a terminal that is redrawn."""
     if output.is_redrawn:
         from ..live import board
 
         with board(output.stdout, color=output.color, is_current=is_current) as show:
-            yield show, lambda: None
+            yield show, None
         return
     with output.patient(STALLED_AFTER_S) as lines:
-        yield lines.show, lines.flush
+        yield lines.show, lines
 
 
 class _Over(Exception):
@@ -203,11 +202,12 @@ async def until(
     limits: Limits,
     items: AsyncIterator[object],
     show: Callable[[object], int],
-    flush: Callable[[], None],
+    lines: Lines | None,
 ) -> None:
     """Show the items until a limit is reached. Raises StreamLost when nothing came for too long.
 
-    show: says how many records an item was.
+    show: says how many records an item was. lines: where it puts them, if they have to be let out. While their reader
+    is slow no item is taken, so that whoever gives the items can leave out what is superseded.
     """
     loop = asyncio.get_running_loop()
     heard_s = loop.time()
@@ -216,28 +216,35 @@ async def until(
 
     async def watch() -> None:
         """One timer for the whole stream: one for each item would cost more than showing it."""
+        nonlocal heard_s
         due_s = min(end_s, heard_s + stale_s)
         while due_s > (now_s := loop.time()):
             await asyncio.sleep(due_s - now_s)
+            if lines is not None and lines.is_held_up:
+                heard_s = loop.time()  # nobody listens at present
             due_s = min(end_s, heard_s + stale_s)
         raise _Over if now_s >= end_s else StreamLost(f"no news for {stale_s:g} s")
 
     shown = asyncio.Event()
 
-    async def let_out() -> None:
-        """What comes in one burst goes out in one write: this has its turn when there is nothing more to show."""
+    async def let_out(lines: Lines) -> None:
+        """What comes in one burst goes out together: this has its turn when there is nothing more to show."""
         while True:
             await shown.wait()
             shown.clear()
-            flush()
+            await lines.out()
 
     left = limits.count
     try:
         async with asyncio.TaskGroup() as tasks:
-            watching, letting_out = tasks.create_task(watch()), tasks.create_task(let_out())
+            helpers = [tasks.create_task(watch())]
+            if lines is not None:
+                helpers.append(tasks.create_task(let_out(lines)))
             async for item in items:
                 records = show(item)
                 shown.set()
+                if lines is not None and lines.is_held_up:
+                    await lines.out()
                 if isinstance(item, Control):
                     continue
                 heard_s = loop.time()
@@ -245,8 +252,8 @@ async def until(
                     left -= records
                     if left <= 0:
                         break
-            watching.cancel()
-            letting_out.cancel()
+            for helper in helpers:
+                helper.cancel()
     except BaseExceptionGroup as group:  # whichever of them raised first ended the stream
         if not isinstance(group.exceptions[0], _Over):
             raise group.exceptions[0] from None

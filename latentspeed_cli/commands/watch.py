@@ -88,7 +88,7 @@ async def _watch(call: Call, channels: tuple[Channel, ...], names: tuple[str, ..
     async with reading(call, public=channels[0] in PUBLIC) as connector:
         pairs = await named(connector, names)
         recorder = Recorder(connector, channels, depth=limits.depth)
-        with screen(call.output, is_current=True) as (show, flush):
+        with screen(call.output, is_current=True) as (show, lines):
 
             def shown(item: object) -> int:
                 records = recorder.records(item)
@@ -98,10 +98,11 @@ async def _watch(call: Call, channels: tuple[Channel, ...], names: tuple[str, ..
 
             async for item in _now(connector, channels, pairs):
                 shown(item)
-            flush()
+            if lines is not None:
+                await lines.out()
             items = connector.stream(channels, list(pairs))
             async with aclosing(items):
-                await until(limits, items, shown, flush)
+                await until(limits, items, shown, lines)
 
 
 async def _now(

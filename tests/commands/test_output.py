@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
 import os
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from latentspeed_cli.commands.stream import Limits, until
 from latentspeed_cli.connector.streams import Control, ControlKind
 from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.order_state import Facts, learn
@@ -298,14 +302,59 @@ def test_quiet_keeps_a_success_to_itself_unless_a_format_was_asked_for() -> None
         assert bool(screen.stdout) is shown
 
 
+def test_a_slow_reader_holds_up_only_what_is_shown_to_it() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    stdout = os.fdopen(writer, "w")
+    screen = Screen(format="ndjson", stdout=stdout)
+    record = order_record(an_order())
+    taken, got = 0, b""
+
+    async def items() -> AsyncIterator[object]:
+        nonlocal taken
+        for taken in range(1, 1_001):
+            yield taken
+            await asyncio.sleep(0)
+
+    async def read_slowly() -> None:
+        nonlocal got
+        await asyncio.sleep(0.1)
+        assert taken < 200, "no more was taken than a pipe holds"
+        while got.count(b"\n") < 1_000:
+            with suppress(BlockingIOError):
+                got += os.read(reader, 1 << 20)
+            await asyncio.sleep(0.001)
+
+    def show(item: object) -> int:
+        lines.show(record)
+        return 1
+
+    async def told() -> None:
+        await until(Limits(count=1_000, duration_s=None, stale_after_s=0.05, depth=None), items(), show, lines)
+        await lines.out()
+
+    async def both() -> None:
+        await asyncio.gather(told(), read_slowly())
+
+    with screen.output.patient(5.0) as lines:
+        asyncio.run(both())
+    stdout.close()
+    os.close(reader)
+    assert {json.loads(line)["client_order_id"] for line in got.splitlines()} == {record.client_order_id}
+
+
 def test_a_reader_that_takes_nothing_is_given_up() -> None:
     reader, writer = os.pipe()
     stdout = os.fdopen(writer, "w")
     screen = Screen(format="ndjson", stdout=stdout)
     records = [order_record(an_order())] * 1_000
-    with screen.output.patient(0.2) as lines, pytest.raises(StreamLost, match="took nothing"):
+    with pytest.raises(StreamLost, match="took nothing"), screen.output.patient(0.2) as lines:
         deque(map(lines.show, records), maxlen=0)
-    os.read(reader, 1 << 20)  # make room for what is still buffered
+    with screen.output.patient(0.2) as lines:
+        lines.show(records[0])
+        with pytest.raises(StreamLost, match="took nothing"):
+            asyncio.run(lines.out())
+        os.read(reader, 1 << 20)  # or what waits would be waited for again
     stdout.close()
     os.close(reader)
 
