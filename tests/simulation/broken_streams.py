@@ -58,6 +58,35 @@ def ignore_missing_numbers(hear: Any) -> Any:
     return lambda self, message_id, *, unanswered: False
 
 
+def begin_with_the_greeting(begin: Any) -> Any:
+    """For dYdX's FrameSource._begin."""
+    return lambda self, said: begin(self, said) if said.type == "connected" else None
+
+
+def look_at_the_latest(look_from_ns: Any) -> Any:
+    """For UserStreamTracker._look_from_ns: back to where the latest backfill began, and no further."""
+    return lambda self: self._to_look_at[-1][1]
+
+
+def read_no_ended_orders(ended_orders: Any) -> Any:
+    """For Reader.ended_orders."""
+
+    async def read(self: Any, since_ns: int) -> tuple[object, ...]:
+        return ()
+
+    return read
+
+
+def forget_the_untold(untold: Any) -> Any:
+    """For UserStreamTracker._untold."""
+    return lambda self, items: []
+
+
+def doubt_nothing(doubt: Any) -> Any:
+    """For UserStreamTracker._doubt."""
+    return lambda self, order: None
+
+
 def leave_a_task_behind(run: Any) -> Any:
     """For Line.run: ending the stream does not end what it began."""
 

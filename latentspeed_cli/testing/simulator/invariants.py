@@ -6,7 +6,7 @@ The numbers are those of the reliability contract. What can be seen at once is c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from decimal import Decimal
 
@@ -150,6 +150,21 @@ def check_stream(world: World, who: str, streamed: Collection[str]) -> None:
     if set(streamed) != wanted:
         missing = sorted(wanted - set(streamed))
         world.broken("I3", f"{who} was told {len(streamed)} fills of {len(wanted)}; missing are {missing}")
+
+
+def ends_untold(world: World, told: Mapping[str, InFlightOrder]) -> list[str]:
+    """I3: a stream tells how every order ended of which the venue shows that. told: what it told last, by venue id."""
+    found, truth = [], world.truth()
+    for order in truth.orders:
+        name, last = f"{order.exchange_order_id} {order.twin}", told.get(order.exchange_order_id)
+        if order.standing in ("open", "gone"):
+            continue
+        executed = sum((fill.amount for fill in truth.fills_of(order.exchange_order_id).values()), Decimal(0))
+        if last is None:
+            found.append(f"never told of {name}, which is {order.standing}")
+        elif last.state not in _expected(last, order, executed):
+            found.append(f"told last that {name} is {last.state.value}, and it is {order.standing}")
+    return found
 
 
 def _check_results(world: World, watch: Watch, truth: Truth) -> None:

@@ -47,7 +47,7 @@ async def play(world: World, watch: Watch, *, size: int) -> None:
     await _run(world, "ending", _end_all)
     check_end(world, watch)
     if follower is not None:
-        check_stream(world, "the follower", await follower.end())
+        await follower.end()
     await _run(world, "listener", _listen)
     world.venue.stop()
 
