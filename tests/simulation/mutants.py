@@ -364,7 +364,7 @@ STREAMS = (
     ),
     Mutant(
         name="ended-orders-unread",
-        breaks="After a reconnect only orders that are open and fills are read, not orders that came and ended meanwhile.",
+        breaks="After a reconnect open orders and fills are read, and not what came and ended meanwhile.",
         changes=(_at(_CONNECTOR + "reader:Reader.ended_orders", broken_streams.read_no_ended_orders),),
         faults=_faults("socket_cut", "socket_refused", "venue_restart"),
         caught_by="I3",
