@@ -170,5 +170,6 @@ def test_money_that_comes_and_funding_are_events(here: Terminal) -> None:
     if exchange.venue == "hyperliquid":  # the other tells of transfers between accounts, and of no funding
         (transfer,) = [record for record in records if record["schema"] == "transfer"]
         assert (transfer["kind"], transfer["currency"], transfer["amount"]) == ("deposit", "USDC", "250")
-        (streamed,) = [record for record in records if record["schema"] == "funding-payment"]
-        assert streamed["amount"] == paid["amount"]
+        streamed = [record for record in records if record["schema"] == "funding-payment"]
+        ours = [record["amount"] for record in streamed if record["trading_pair"] == "ETH-USD"]
+        assert ours[-1:] == [paid["amount"]], "others are of what other tests hold, or of a full hour"
