@@ -7,12 +7,15 @@ escaped, and no markup is interpreted.
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import os
 import re
 import select
 import signal
 import stat
+import struct
+import termios
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
@@ -32,10 +35,11 @@ _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]+)?")
 
 # A burst that is longer goes out in several writes.
 MAX_WAITING_LINES = 256
-# A pipe that is ready takes so many bytes at once (POSIX calls it PIPE_BUF), and one that is not is looked at so often.
+# A pipe that is ready takes so many bytes at once (POSIX calls it PIPE_BUF). One that is not is looked at again after a
+# pause, which doubles.
 PIECE = select.PIPE_BUF
 MAX_UTF8 = 4
-LOOK_AT_PIPE_S = 0.005
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.0002, 0.005
 
 
 class Output:
@@ -302,8 +306,12 @@ class Lines:
         self._stalled_after_s = stalled_after_s
         self._waiting: list[str] = []
         self._text = ""  # what is on its way out, piece by piece, and where the next piece begins
-        self._at = self._size = 0
+        self._at, self._width = 0, 1
         self._full_since_s: float | None = None
+        self._pipe = pipe
+        self._is_measured = (
+            pipe is not None and hasattr(fcntl, "F_GETPIPE_SZ") and stat.S_ISFIFO(os.fstat(pipe).st_mode)
+        )
         self._poll: select.poll | None = None
         if pipe is not None:
             self._poll = select.poll()
@@ -335,30 +343,39 @@ class Lines:
             return
         import asyncio  # a stream has it already; other commands print without it
 
-        loop = asyncio.get_running_loop()
+        loop, pause_s = asyncio.get_running_loop(), FIRST_PAUSE_S
         while self._waiting or self._text:
             if self._poll.poll(0):
-                self._full_since_s = None
+                self._full_since_s, pause_s = None, FIRST_PAUSE_S
                 self._put(self._next())
                 continue
             if self._full_since_s is None:
                 self._full_since_s = loop.time()
             if loop.time() - self._full_since_s >= self._stalled_after_s:
                 raise _stalled(self._stalled_after_s)
-            await asyncio.sleep(LOOK_AT_PIPE_S)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, MAX_PAUSE_S)
 
     def _next(self) -> str:
         """The next piece of what waits; empty when nothing does."""
         if not self._text and self._waiting:
             self._text, self._waiting, self._at = "\n".join(self._waiting) + "\n", [], 0
-            self._size = len(self._text)
-            if self._poll is not None:
-                self._size = PIECE if self._text.isascii() else PIECE // MAX_UTF8
-        piece = self._text[self._at : self._at + self._size]
-        self._at += self._size
+            self._width = 1 if self._text.isascii() else MAX_UTF8
+        size = self._room() // self._width
+        piece = self._text[self._at : self._at + size]
+        self._at += size
         if self._at >= len(self._text):
             self._text = ""
         return piece
+
+    def _room(self) -> int:
+        """Bytes that stdout takes at once when it is ready for some. An empty pipe takes all that it can hold."""
+        if self._pipe is None:
+            return MAX_UTF8 * len(self._text)
+        if not self._is_measured:
+            return PIECE
+        (queued,) = struct.unpack("i", fcntl.ioctl(self._pipe, termios.FIONREAD, b"\0" * 4))
+        return PIECE if queued else fcntl.fcntl(self._pipe, fcntl.F_GETPIPE_SZ)
 
 
 def _stalled(after_s: float) -> StreamLost:

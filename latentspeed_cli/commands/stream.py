@@ -210,19 +210,22 @@ async def until(
     is slow no item is taken, so that whoever gives the items can leave out what is superseded.
     """
     loop = asyncio.get_running_loop()
-    heard_s = loop.time()
+    heard_s, is_over = loop.time(), False
     end_s = inf if limits.duration_s is None else heard_s + limits.duration_s
     stale_s = inf if limits.stale_after_s is None else limits.stale_after_s
 
     async def watch() -> None:
         """One timer for the whole stream: one for each item would cost more than showing it."""
-        nonlocal heard_s
+        nonlocal heard_s, is_over
         due_s = min(end_s, heard_s + stale_s)
         while due_s > (now_s := loop.time()):
             await asyncio.sleep(due_s - now_s)
             if lines is not None and lines.is_held_up:
                 heard_s = loop.time()  # nobody listens at present
             due_s = min(end_s, heard_s + stale_s)
+        is_over = True
+        if lines is not None:
+            await lines.out()  # to take leave of the venue needs a moment; what was heard does not wait for that
         raise _Over if now_s >= end_s else StreamLost(f"no news for {stale_s:g} s")
 
     shown = asyncio.Event()
@@ -241,6 +244,8 @@ async def until(
             if lines is not None:
                 helpers.append(tasks.create_task(let_out(lines)))
             async for item in items:
+                if is_over:
+                    continue
                 records = show(item)
                 shown.set()
                 if lines is not None and lines.is_held_up:

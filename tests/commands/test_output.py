@@ -343,6 +343,36 @@ def test_a_slow_reader_holds_up_only_what_is_shown_to_it() -> None:
     assert {json.loads(line)["client_order_id"] for line in got.splitlines()} == {record.client_order_id}
 
 
+def test_what_was_heard_is_out_before_leave_is_taken() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    stdout = os.fdopen(writer, "w")
+    screen = Screen(format="ndjson", stdout=stdout)
+    record = order_record(an_order())
+    shown, out = 0, b""
+
+    async def items() -> AsyncIterator[object]:
+        nonlocal out
+        try:
+            while True:
+                yield object()
+                await asyncio.sleep(0.001)  # few enough for the pipe
+        finally:
+            out = os.read(reader, 1 << 20)
+
+    def show(item: object) -> int:
+        nonlocal shown
+        lines.show(record)
+        shown += 1
+        return 1
+
+    with screen.output.patient(5.0) as lines:
+        asyncio.run(until(Limits(count=None, duration_s=0.02, stale_after_s=None, depth=None), items(), show, lines))
+    stdout.close()
+    os.close(reader)
+    assert 0 < shown == out.count(b"\n")
+
+
 def test_a_reader_that_takes_nothing_is_given_up() -> None:
     reader, writer = os.pipe()
     stdout = os.fdopen(writer, "w")
