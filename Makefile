@@ -72,7 +72,7 @@ lock:
 	.venv-lock/bin/python -m pip install --quiet uv
 	for name in dev peers peers-plain peers-dydx; do \
 	  test $$name = dev && project=pyproject.toml || project=; \
-	  .venv-lock/bin/uv pip compile $$project requirements/$$name.in --universal --python-version 3.11 --upgrade \
+	  .venv-lock/bin/uv pip compile $$project requirements/$$name.in --universal --python-version 3.11 --upgrade --no-strip-extras \
 	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet \
 	    --output-file requirements/$$name.lock || exit 1; \
 	done
