@@ -65,13 +65,13 @@ def test_locks_have_hashes_and_name_no_index(root: Path, name: str) -> None:
     blocks = re.split(r"\n(?=[a-z0-9])", text.strip())
     assert len(blocks) > 10
     for block in blocks:
-        assert re.match(r"[a-z0-9-]+==\S+", block), block.splitlines()[0]
+        assert re.match(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?==\S+", block), block.splitlines()[0]
         assert "--hash=sha256:" in block, block.splitlines()[0]
     assert not re.search(r"://|--(?:extra-)?index-url|--find-links| @ ", text)
 
 
 def test_the_lock_covers_what_the_project_needs(root: Path) -> None:
-    locked = set(re.findall(r"^([a-z0-9-]+)==", (root / "requirements" / "dev.lock").read_text(), re.MULTILINE))
+    locked = set(re.findall(r"^([a-z0-9-]+)(?:\[.+\])?==", (root / "requirements" / "dev.lock").read_text(), re.MULTILINE))
     needed = {name_of(text) for text in project(root / "pyproject.toml")["dependencies"]}
     assert needed <= locked
 
