@@ -71,7 +71,8 @@ def test_locks_have_hashes_and_name_no_index(root: Path, name: str) -> None:
 
 
 def test_the_lock_covers_what_the_project_needs(root: Path) -> None:
-    locked = set(re.findall(r"^([a-z0-9-]+)(?:\[.+\])?==", (root / "requirements" / "dev.lock").read_text(), re.MULTILINE))
+    text = (root / "requirements" / "dev.lock").read_text()
+    locked = set(re.findall(r"^([a-z0-9-]+)(?:\[.+\])?==", text, re.MULTILINE))
     needed = {name_of(text) for text in project(root / "pyproject.toml")["dependencies"]}
     assert needed <= locked
 
