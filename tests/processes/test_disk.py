@@ -27,14 +27,14 @@ def test_afterwards_it_is_unknown_and_found_again(trader: Trader) -> None:
     codes = set()
     for number in (8, 12, 16, 20, 26, 32):
         name = trader.id(f"later-{number}")
-        ended = trader.run(*RESTING, "--client-id", name, "--timeout", "4s", "--despite-unknown", seam=f"eio:{number}")
-        assert ended.code in (0, 5, 11), (number, ended.err)
+        ended = trader.run(*RESTING, "--client-id", name, "--timeout", "8s", "--despite-unknown", seam=f"eio:{number}")
+        assert ended.code in (0, 5, 8, 11), (number, ended.err)
         codes.add(ended.code)
         assert trader.call("journal", "verify").code == 0
         told = trader.call("reconcile", "--timeout", "30s")
         assert told.code == 0, told.err
         known = trader.call("status", name)
-        if ended.code == 11:
+        if ended.code in (8, 11):  # 8: a venue that is slow, before anything was written down
             assert known.code == 6
         else:
             assert len(trader.at_venue(known.json)) == 1
