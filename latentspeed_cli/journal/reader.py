@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -19,9 +20,8 @@ from .tables import Tables, checked_order
 # Few enough to be read at every start, and so many that the whole of a small journal is checked.
 TAIL = 256
 MAX_FOUND = 100
-# What is typed ends within a number of an id, and with it ends the likeness; but the ids that we make are all digits.
-_IS_NOT_COUNTED = "? NOT GLOB '[0-9]' OR substr(client_order_id, ?, 1) NOT GLOB '[0-9]'"
-_IS_GENERATED = "length(client_order_id) = 32 AND client_order_id NOT GLOB '*[^0-9a-f]*'"
+# What people count their orders with. Longer numbers are dates, times or chance: there a beginning is only a beginning.
+_COUNTER = re.compile(r"(?<![0-9])[0-9]{2,4}$")
 _UNDECIDED = "SELECT number, crc, body FROM orders WHERE undecided = 1"
 
 
@@ -46,7 +46,7 @@ class JournalReader:
         """Orders that `text` may mean: by exact client order id, or the venue's twin of it, or its exchange order id.
 
         Where none is exact: those whose client order id starts with `text`, at most 100. One found means it is clear.
-        Ids that people count with are not begun in the midst of a number: grid-1 does not mean grid-10.
+        Only a counter at the end of an id is not cut in two: grid-1, which was never sent, does not mean grid-10.
         """
         if not text:
             return []
@@ -56,11 +56,11 @@ class JournalReader:
             exact = [order for name in dict.fromkeys(names) if (order := tables.order(name)) is not None]
             if exact:
                 return exact
-            return self._orders(
-                f"WHERE client_order_id >= ? AND client_order_id < ? AND ({_IS_NOT_COUNTED} OR {_IS_GENERATED}) "
-                "ORDER BY client_order_id LIMIT ?",
-                [text, text + "\U0010ffff", text[-1], len(text) + 1, MAX_FOUND],
+            begun = self._orders(
+                "WHERE client_order_id >= ? AND client_order_id < ? ORDER BY client_order_id LIMIT ?",
+                [text, text + "\U0010ffff", MAX_FOUND],
             )
+        return [order for order in begun if not _cuts_counter(text, order.client_order_id)]
 
     def orders(
         self,
@@ -189,3 +189,9 @@ def _where(**columns: str | None) -> tuple[list[str], list[Any]]:
     """Conditions for the columns that have a value."""
     given = {column: value for column, value in columns.items() if value is not None}
     return [f"{column} = ?" for column in given], list(given.values())
+
+
+def _cuts_counter(text: str, client_order_id: str) -> bool:
+    """Whether `text` ends within the counter that `client_order_id` ends with."""
+    counter = _COUNTER.search(client_order_id)
+    return counter is not None and counter.start() < len(text) < len(client_order_id)

@@ -254,15 +254,16 @@ def test_finding_orders(journal: Journal, draft: Drafts) -> None:
         ("grid-", ["grid-10", "grid-11"]),
         ("grid", ["grid-10", "grid-11"]),
         ("dca-2026", ["dca-2026-11-26"]),
-        ("dca-2026-1", []),
+        ("dca-2026-1", ["dca-2026-11-26"]),
+        ("dca-2026-11-2", []),
+        ("run-17641", ["run-1764158047"]),
+        ("run-176415804", ["run-1764158047"]),
         ("0123", ["0123456789abcdef0123456789abcdef"]),
         ("3b", ["3b0123456789abcdef0123456789abcd"]),
     ],
 )
-def test_a_prefix_does_not_end_within_a_number_of_a_chosen_id(
-    journal: Journal, draft: Drafts, text: str, found: list[str]
-) -> None:
-    names = ("grid-10", "grid-11", "dca-2026-11-26")
+def test_a_prefix_does_not_cut_a_counter_in_two(journal: Journal, draft: Drafts, text: str, found: list[str]) -> None:
+    names = ("grid-10", "grid-11", "dca-2026-11-26", "run-1764158047")
     ours = ("0123456789abcdef0123456789abcdef", "3b0123456789abcdef0123456789abcd")
     journal.begin([draft(name, venue_client_id=name) for name in (*names, *ours)])
     assert [order.client_order_id for order in journal.find(text)] == found
