@@ -29,7 +29,8 @@ from .words import count_of
 
 if TYPE_CHECKING:
     from ..connector.perpetual import PerpetualDerivativeBase
-    from ..output import Lines, Output
+    from ..lines import Lines
+    from ..output import Output
     from .call import Call
 
 app = verb_app()
