@@ -31,7 +31,8 @@ DEFAULT_TIMEOUT_S = 15.0
 MAX_CONFIG_BYTES = 1024 * 1024
 MAX_INPUT_BYTES = 16 * 1024 * 1024
 _VENUE = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)?", re.ASCII)
+_DURATION = re.compile(r"(-?[0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)?", re.ASCII)
+_DURATIONS = "for example 500ms, 90s, 10m"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]", re.ASCII)
 _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1", re.ASCII)
@@ -184,11 +185,18 @@ def write_output(name: str, data: bytes) -> None:
 
 def parse_duration(text: str, what: str) -> float:
     """Seconds: "90s", "500ms", "10m", "1h", "2d"; a bare number is seconds. Above zero. Raises UsageError."""
-    match = _DURATION.fullmatch(text)
-    seconds = float(match[1]) * _UNITS[match[2] or "s"] if match else 0.0
+    seconds = parse_time_from_now(text, what)
     if seconds <= 0:
-        raise UsageError(f"{what}: {_shown(text)} is not a duration", hint="for example 500ms, 90s, 10m")
+        raise UsageError(f"{what}: {_shown(text)} is not a duration", hint=_DURATIONS)
     return seconds
+
+
+def parse_time_from_now(text: str, what: str) -> float:
+    """Seconds as `parse_duration` reads them; one below zero is past. Raises UsageError."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{what}: {_shown(text)} is not a duration", hint=_DURATIONS)
+    return float(match[1]) * _UNITS[match[2] or "s"]
 
 
 def check_url(url: str, what: str = "base URL", schemes: tuple[str, str] = ("http", "https")) -> str:

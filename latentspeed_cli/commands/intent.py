@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from ..config import parse_duration
+from ..config import parse_time_from_now
 from ..core.decimals import parse
 from ..core.in_flight_order import OrderIntent
 from ..core.pricing import is_price_expression, parse_price_expression
@@ -71,7 +71,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             post_only=self.post_only,
             reduce_only=self.reduce_only,
             slippage_bps=_whole(str(self.slippage_bps), "--slippage-bps"),
-            expire_s=None if self.expire is None else int(parse_duration(self.expire, "--expire")),
+            expire_s=None if self.expire is None else _end(self.expire),
         )
         intent.check()
         return intent
@@ -95,6 +95,18 @@ def _positive(text: str | None, what: str) -> Decimal | None:
     if value <= 0:
         raise OrderRefused(f"{what} must be above 0, not {text[:60]}")
     return value
+
+
+def _end(text: str) -> int:
+    """Seconds until an order ends. Venues count whole ones, and what was typed is never rounded."""
+    seconds = parse_time_from_now(text, "--expire")
+    if seconds <= 0:
+        raise OrderRefused(f"--expire: {text} is past, and an order ends later than now", hint="for example 90s, 10m")
+    whole = round(seconds)
+    if abs(seconds - whole) > 1e-6:  # what is less came from computing with a unit
+        around = " or ".join(f"{second}s" for second in (int(seconds), int(seconds) + 1) if second)
+        raise OrderRefused(f"--expire: orders end after whole seconds, not {text}", hint=around)
+    return whole
 
 
 def _whole(text: str, what: str) -> int:

@@ -10,7 +10,7 @@ from decimal import Context, Decimal
 
 import msgspec
 
-from ..errors import UsageError
+from ..errors import OrderRefused, UsageError
 from .decimals import EXACT, ZERO
 from .order_state import (
     Facts,
@@ -52,7 +52,10 @@ class OrderIntent(msgspec.Struct, frozen=True, kw_only=True):
     expire_s: int | None = None
 
     def check(self) -> None:
-        """Raise UsageError when the words do not fit together, whatever the market and the venue."""
+        """Raise UsageError when the words do not fit together, whatever the market and the venue.
+
+        Raises OrderRefused for an end that is past.
+        """
         if (self.amount is None) == (self.notional is None):
             raise UsageError("an order needs exactly one of amount and notional")
         if self.price is not None and self.price_expression is not None:
@@ -75,7 +78,7 @@ class OrderIntent(msgspec.Struct, frozen=True, kw_only=True):
             needs = "needs" if self.trigger_price is None else "takes no"
             raise UsageError(f"a {self.order_type.value} order {needs} trigger price")
         if self.expire_s is not None and self.expire_s <= 0:
-            raise UsageError("an order must expire later than now")
+            raise OrderRefused("an order must expire later than now")
         if not 0 <= self.slippage_bps <= MAX_SLIPPAGE_BPS:
             raise UsageError(f"slippage must be between 0 and {MAX_SLIPPAGE_BPS} basis points")
 

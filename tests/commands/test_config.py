@@ -235,7 +235,7 @@ def test_durations() -> None:
         15,
         1.5,
     ]
-    for text in ("", "0", "-1s", "1w", "1e3", "\uff11s", "s", "99999999999s", "nan"):
+    for text in ("", "0", "-1s", "-0", "1w", "1e3", "\uff11s", "s", "99999999999s", "nan"):
         with pytest.raises(UsageError):
             parse_duration(text, "--x")
 

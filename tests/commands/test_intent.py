@@ -44,6 +44,21 @@ def test_an_expiry_makes_it_good_til_date() -> None:
         words(expire="10m", tif="ioc").intent()
 
 
+@pytest.mark.parametrize("text", ["-1s", "-10m", "-0.5h", "0", "0s", "-0", "0.0d"])
+def test_an_end_that_is_past_is_refused(text: str) -> None:
+    with pytest.raises(OrderRefused, match="is past"):
+        words(expire=text).intent()
+
+
+def test_an_end_is_a_whole_second_or_refused() -> None:
+    assert words(expire="1.1h").intent().expire_s == 3960
+    assert words(expire="2000ms").intent().expire_s == 2
+    for text, around in {"0.5s": "1s", "500ms": "1s", "1.5": "1s or 2s", "0.99m": "59s or 60s"}.items():
+        with pytest.raises(OrderRefused, match="whole seconds") as caught:
+            words(expire=text).intent()
+        assert caught.value.hint == around
+
+
 @pytest.mark.parametrize("field", ["amount", "price", "notional"])
 @pytest.mark.parametrize(
     "text",
@@ -73,6 +88,8 @@ def test_what_is_no_amount_is_refused(field: str, text: str) -> None:
         {"slippage_bps": "1.5"},
         {"slippage_bps": "-1"},
         {"expire": "soon"},
+        {"expire": "-soon"},
+        {"expire": "2020-01-01T00:00:00Z"},
         {"trigger_price": "1"},
     ],
 )

@@ -12,7 +12,7 @@ from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
 from latentspeed_cli.core.order_state import Facts, learn
 from latentspeed_cli.core.reports import OrderUpdate, Report, TradeUpdate
 from latentspeed_cli.core.types import OrderState, OrderType, TimeInForce, TradeType
-from latentspeed_cli.errors import UsageError
+from latentspeed_cli.errors import OrderRefused, UsageError
 
 MakeOrder = Callable[..., InFlightOrder]
 MakeReport = Callable[..., OrderUpdate]
@@ -50,7 +50,6 @@ def test_words_that_fit(fields: dict[str, Any], make_intent: Callable[..., Order
         ({"order_type": OrderType.MARKET, "post_only": True}, "post-only"),
         ({"order_type": OrderType.STOP}, "a stop order needs trigger price"),
         ({"price": PRICE, "trigger_price": PRICE}, "a limit order takes no trigger price"),
-        ({"price": PRICE, "expire_s": 0}, "expire later"),
         ({"order_type": OrderType.MARKET, "slippage_bps": -1}, "between 0 and 9999"),
         ({"order_type": OrderType.MARKET, "slippage_bps": 10_000}, "between 0 and 9999"),
     ],
@@ -59,6 +58,13 @@ def test_words_that_do_not_fit(fields: dict[str, Any], message: str, make_intent
     with pytest.raises(UsageError, match=message) as caught:
         make_intent(**fields).check()
     assert caught.value.exit_code == 2
+
+
+def test_an_end_that_is_past(make_intent: Callable[..., OrderIntent]) -> None:
+    for seconds in (0, -1):
+        with pytest.raises(OrderRefused, match="expire later") as caught:
+            make_intent(price=PRICE, tif=TimeInForce.GTD, expire_s=seconds).check()
+        assert caught.value.exit_code == 3
 
 
 def test_figures_come_from_fills(make_order: MakeOrder, fill: MakeFill) -> None:
