@@ -8,7 +8,7 @@ import io
 import json
 import os
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
@@ -302,11 +302,20 @@ def test_quiet_keeps_a_success_to_itself_unless_a_format_was_asked_for() -> None
         assert bool(screen.stdout) is shown
 
 
-def test_a_slow_reader_holds_up_only_what_is_shown_to_it() -> None:
+@pytest.fixture
+def piped() -> Iterator[tuple[Output, int]]:
+    """An Output that writes into a pipe, and where to read that, which never waits."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     stdout = os.fdopen(writer, "w")
-    screen = Screen(format="ndjson", stdout=stdout)
+    yield Screen(format="ndjson", stdout=stdout).output, reader
+    os.close(reader)
+    with suppress(BrokenPipeError):  # a test that failed left something to be written
+        stdout.close()
+
+
+def test_a_slow_reader_holds_up_only_what_is_shown_to_it(piped: tuple[Output, int]) -> None:
+    output, reader = piped
     record = order_record(an_order())
     taken, got = 0, b""
 
@@ -336,18 +345,13 @@ def test_a_slow_reader_holds_up_only_what_is_shown_to_it() -> None:
     async def both() -> None:
         await asyncio.gather(told(), read_slowly())
 
-    with screen.output.patient(5.0) as lines:
+    with output.patient(5.0) as lines:
         asyncio.run(both())
-    stdout.close()
-    os.close(reader)
     assert {json.loads(line)["client_order_id"] for line in got.splitlines()} == {record.client_order_id}
 
 
-def test_what_was_heard_is_out_before_leave_is_taken() -> None:
-    reader, writer = os.pipe()
-    os.set_blocking(reader, False)
-    stdout = os.fdopen(writer, "w")
-    screen = Screen(format="ndjson", stdout=stdout)
+def test_what_was_heard_is_out_before_leave_is_taken(piped: tuple[Output, int]) -> None:
+    output, reader = piped
     record = order_record(an_order())
     shown, out = 0, b""
 
@@ -366,27 +370,21 @@ def test_what_was_heard_is_out_before_leave_is_taken() -> None:
         shown += 1
         return 1
 
-    with screen.output.patient(5.0) as lines:
+    with output.patient(5.0) as lines:
         asyncio.run(until(Limits(count=None, duration_s=0.02, stale_after_s=None, depth=None), items(), show, lines))
-    stdout.close()
-    os.close(reader)
     assert 0 < shown == out.count(b"\n")
 
 
-def test_a_reader_that_takes_nothing_is_given_up() -> None:
-    reader, writer = os.pipe()
-    stdout = os.fdopen(writer, "w")
-    screen = Screen(format="ndjson", stdout=stdout)
+def test_a_reader_that_takes_nothing_is_given_up(piped: tuple[Output, int]) -> None:
+    output, reader = piped
     records = [order_record(an_order())] * 1_000
-    with pytest.raises(StreamLost, match="took nothing"), screen.output.patient(0.2) as lines:
+    with pytest.raises(StreamLost, match="took nothing"), output.patient(0.2) as lines:
         deque(map(lines.show, records), maxlen=0)
-    with screen.output.patient(0.2) as lines:
+    with output.patient(0.2) as lines:
         lines.show(records[0])
         with pytest.raises(StreamLost, match="took nothing"):
             asyncio.run(lines.out())
         os.read(reader, 1 << 20)  # or what waits would be waited for again
-    stdout.close()
-    os.close(reader)
 
 
 class Closed(io.StringIO):
