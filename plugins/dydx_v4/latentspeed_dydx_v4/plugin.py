@@ -37,7 +37,19 @@ SPEC = ConnectorSpec(
         "agents",
         "leverage",
     ),
-    channels=("book", "bbo", "trades", "candles", "ticker", "funding", "orders", "fills", "positions", "balances"),
+    channels=(
+        "book",
+        "bbo",
+        "trades",
+        "candles",
+        "ticker",
+        "funding",
+        "orders",
+        "fills",
+        "positions",
+        "balances",
+        "events",
+    ),
     key_variables=("LATENTSPEED_DYDX_V4_KEY", "LATENTSPEED_DYDX_V4_MNEMONIC"),
 )
 

@@ -39,7 +39,19 @@ SPEC = ConnectorSpec(
         "leverage",
         "fence",
     ),
-    channels=("book", "bbo", "trades", "candles", "ticker", "funding", "orders", "fills", "events"),
+    channels=(
+        "book",
+        "bbo",
+        "trades",
+        "candles",
+        "ticker",
+        "funding",
+        "orders",
+        "fills",
+        "positions",
+        "balances",
+        "events",
+    ),
     key_variables=("LATENTSPEED_HYPERLIQUID_KEY",),
 )
 
