@@ -27,7 +27,7 @@ VERBS = {
     "status": "Show the state of the account, or of orders by id.",
     "positions": "List open positions.",
     "balances": "List balances.",
-    "orders": "List orders, open ones first asked for at the venue.",
+    "orders": "List open orders, or with --all also those that ended.",
     "fills": "List fills.",
     "funding": "List funding payments, or the rates of markets.",
     "leverage": "Show or set the leverage of a market.",
@@ -45,7 +45,7 @@ VERBS = {
     "sandbox": "Run the local exchange.",
     "demo": "Walk a whole order life on the local exchange.",
     "schema": "Print the JSON Schema of a record.",
-    "doctor": "Check configuration, keys, clock, venue, limits, disk and plugins.",
+    "doctor": "Check all that a command needs, and say what is wrong.",
     "docs": "Print help topics.",
 }
 

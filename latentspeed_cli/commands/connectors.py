@@ -20,7 +20,10 @@ app = verb_app("Show and check installed connectors.")
 
 @app.command("list", cls=VerbCommand)
 def list_connectors(ctx: typer.Context) -> None:
-    """List installed connectors, from package metadata; nothing is imported."""
+    """List installed connectors.
+
+    From package metadata; nothing is imported.
+    """
     output = of(ctx).show_as(ConnectorRecord)
     output.show(ConnectorList(items=tuple(_row(info) for info in plugins.discover())))
 

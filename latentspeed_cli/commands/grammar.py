@@ -179,6 +179,10 @@ class VerbCommand(TyperCommand):
                 param.metavar = param.opts[0].lstrip("-").upper()
         self.params += _global_params()
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """As manual pages have it: Typer puts words that must be given between braces."""
+        return [piece[1:-1] if piece.startswith("{") else piece for piece in super().collect_usage_pieces(ctx)]
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:
             args = _arranged(self.params, args, interspersed=True)

@@ -29,7 +29,10 @@ def list_(
     until: Until = None,
     limit: Annotated[str | None, typer.Option(help="At most so many, the latest; 50 by default.")] = None,
 ) -> None:
-    """List the latest facts: what was going to be sent, and what was heard about it."""
+    """List the latest facts.
+
+    What was going to be sent, and what was heard about it.
+    """
     from ..session import open_inspector
 
     call = of(ctx)
@@ -81,7 +84,10 @@ def export(ctx: typer.Context, since: Since = None, until: Until = None) -> None
 
 @app.command("verify", cls=VerbCommand)
 def verify(ctx: typer.Context) -> None:
-    """Check that every fact follows from the one before it; exit 11 names the first that does not."""
+    """Check that every fact follows from the one before.
+
+    Exit 11 names the first that does not.
+    """
     from ..session import journal_path, open_inspector
 
     call = of(ctx)

@@ -53,10 +53,15 @@ def place(
     price: Annotated[str | None, typer.Argument(help="A number, or mid-0.2%, best+1tick.")] = None,
     amount_option: Annotated[str | None, typer.Option("--amount", help="The same as the argument.")] = None,
     price_option: Annotated[str | None, typer.Option("--price", help="The same as the argument.")] = None,
-    notional: Annotated[str | None, typer.Option(help="Amount in units of the quote.")] = None,
+    notional: Annotated[str | None, typer.Option(help="Instead of an amount, in units of the quote.")] = None,
     trigger_price: Annotated[str | None, typer.Option(help="For stop and take-profit orders.")] = None,
     type_: Annotated[
-        str | None, typer.Option("--type", help="limit (default), market, ...", autocompletion=_types)
+        str | None,
+        typer.Option(
+            "--type",
+            help="limit (default), market, stop, stop-limit, take-profit, take-profit-limit",
+            autocompletion=_types,
+        ),
     ] = None,
     tif: Annotated[str | None, typer.Option(help="gtc (default), ioc, fok, gtd", autocompletion=_tifs)] = None,
     post_only: Annotated[bool, typer.Option("--post-only", help="Only rest, never take.")] = False,
@@ -67,7 +72,7 @@ def place(
     wait: Annotated[str, typer.Option(help="ack, open, filled or done", autocompletion=_waits)] = "ack",
     timeout: Annotated[str | None, typer.Option(help="How long to wait, 15s by default.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all, show the request, send nothing.")] = False,
-    max_notional: Annotated[str | None, typer.Option(help="Refuse an order worth more.")] = None,
+    max_notional: Annotated[str | None, typer.Option(help="Refuse an order worth more, in units of the quote.")] = None,
     price_band: Annotated[str | None, typer.Option(help="Refuse a price further from the market, in bps.")] = None,
     despite_unknown: Annotated[
         bool, typer.Option("--despite-unknown", help="Place although an order of this market and side is undecided.")

@@ -38,7 +38,10 @@ def start(
     seed: Seed = None,
     scenario: ScenarioName = None,
 ) -> None:
-    """Start the exchange, or keep the one that runs; it stays until `sandbox stop`."""
+    """Start the exchange; it stays until `sandbox stop`.
+
+    One that runs already is kept.
+    """
     call = _call(ctx)
     _show(call, supervisor.start(_folder(call), _options(host, port, seed, scenario)))
 
@@ -54,7 +57,10 @@ def stop(ctx: typer.Context) -> None:
 
 @app.command("status", cls=VerbCommand)
 def status(ctx: typer.Context) -> None:
-    """Show where the exchange listens and its published accounts; exit 8 when none runs."""
+    """Show where the exchange listens, and its accounts.
+
+    The accounts and their keys are published. Exit 8 when no exchange runs.
+    """
     call = _call(ctx)
     info = supervisor.status(_folder(call))
     _show(call, info)
@@ -66,7 +72,10 @@ def status(ctx: typer.Context) -> None:
 
 @app.command("reset", cls=VerbCommand)
 def reset(ctx: typer.Context, seed: Seed = None, scenario: ScenarioName = None) -> None:
-    """Begin a new exchange without orders; the old one's file is kept aside."""
+    """Begin a new exchange without orders.
+
+    The file of the old one is kept aside.
+    """
     call = _call(ctx)
     asked = _options("127.0.0.1", None, seed, scenario)
     _show(call, supervisor.reset(_folder(call), seed=asked.seed, scenario=asked.scenario))
@@ -87,7 +96,10 @@ def run(
     ] = None,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="Tell what --fault takes, and end.")] = False,
 ) -> Exit:
-    """Run the exchange in the foreground, with its log on stderr, until Ctrl-C."""
+    """Run the exchange in the foreground until Ctrl-C.
+
+    Its log goes to stderr.
+    """
     import logging
     import signal
 

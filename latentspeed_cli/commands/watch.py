@@ -55,9 +55,7 @@ def _views(ctx: object, args: object, incomplete: str) -> list[str]:
 @app.command(cls=VerbCommand)
 def watch(
     ctx: typer.Context,
-    view: Annotated[
-        str, typer.Argument(help="A read: book, bbo, positions, orders, status, ...", autocompletion=_views)
-    ],
+    view: Annotated[str, typer.Argument(help="A read: " + ", ".join(VIEWS) + ".", autocompletion=_views)],
     pairs: Pairs = None,
     depth: Annotated[str | None, typer.Option(help="Levels of a book, 10 on a terminal.")] = None,
     count: Annotated[str | None, typer.Option(help="End after so many updates.")] = None,

@@ -6,6 +6,7 @@ import pytest
 
 from latentspeed_cli.commands.grammar import arrange
 from latentspeed_cli.errors import UsageError
+from latentspeed_cli.main import VERBS, main
 
 OPTIONS = {
     "--venue": ("--venue", True),
@@ -45,3 +46,16 @@ def test_a_subcommand_keeps_its_own_options() -> None:
 def test_two_values_or_none_are_refused(given: list[str]) -> None:
     with pytest.raises(UsageError):
         arrange(given, OPTIONS)
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help_is_whole_on_a_terminal_of_80_columns(
+    verb: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([*verb.split(), "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    _, _, commands = "\n".join(lines).partition("\nCommands:\n")
+    assert [line for line in commands.splitlines() if line.endswith("...")] == []
+    assert "{" not in lines[0]
