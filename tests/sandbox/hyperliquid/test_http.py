@@ -25,7 +25,19 @@ def test_json_content_types_are_taken(venue: Any, content: str) -> None:
     assert venue.http("/info", b'{"type":"meta"}', content=content)[0] == 200
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"nonsense", b"\xff\xfe", b'{"a": NaN}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"nonsense",
+        b"\xff\xfe",
+        b'{"a": NaN}',
+        b"[" * 100_000,
+        b'{"type":"l2Book","coin":"\\ud800"}',
+        b'{"action":{"type":"setReferrer","code":"\\uDFff"}}',
+    ],
+)
 @pytest.mark.parametrize("path", ["/info", "/exchange"])
 def test_no_json_is_400(venue: Any, path: str, body: bytes) -> None:
     assert venue.http(path, body) == (400, b"Failed to parse the request body as JSON")
@@ -47,6 +59,10 @@ def test_no_json_is_400(venue: Any, path: str, body: bytes) -> None:
         ["userRole"],
         ["userRole", "0x14c6c22e4ab2024d45168fa67c747bd65c2e56ae", 3, 4],
         {"type": "userFillsByTime", "user": "0x14c6c22e4ab2024d45168fa67c747bd65c2e56ae"},
+        {"type": "userFillsByTime", "user": "0x14c6c22e4ab2024d45168fa67c747bd65c2e56ae", "startTime": -1},
+        {"type": "orderStatus", "user": "0x14c6c22e4ab2024d45168fa67c747bd65c2e56ae", "oid": -1},
+        {"type": "candleSnapshot", "req": {"coin": "BTC", "interval": "1m", "startTime": -1, "endTime": 1}},
+        {"type": "fundingHistory", "coin": "BTC", "startTime": -1},
     ],
 )
 def test_wrong_shape_on_info_is_422(venue: Any, request_: Any) -> None:
@@ -59,6 +75,10 @@ def test_info_overlooks_extra_fields_and_what_follows(venue: Any, addresses: tup
     upper = addresses[0][2:].upper()
     positional = venue.http("/info", json.dumps(["userRole", upper]).encode())
     assert positional == (200, b'{"role":"user"}')
+
+
+def test_a_whole_character_in_two_escapes_is_taken(venue: Any) -> None:
+    assert venue.http("/info", b'{"type":"recentTrades","coin":"\\ud83d\\ude00"}') == (200, b"[]")
 
 
 def spoilt(venue: Any, change: Any) -> tuple[int, bytes]:

@@ -66,6 +66,9 @@ class TestSubscribing:
             '{"method":"subscribe","subscription":{"type":"bbo","coin":["BTC","ETH"]}}',
             '{"method":"subscribe","subscription":{"type":"candle","coin":"BTC"}}',
             '{"method":"post","request":{"type":"info","payload":{"type":"meta"}}}',
+            '{"method":"post","id":true,"request":{"type":"info","payload":{"type":"meta"}}}',
+            '{"method":"post","id":-1,"request":{"type":"info","payload":{"type":"meta"}}}',
+            '{"method":"subscribe","subscription":{"type":"bbo","coin":"\\ud800"}}',
             "[" * 100_000,
         ],
     )

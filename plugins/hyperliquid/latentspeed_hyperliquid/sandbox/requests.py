@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
 from .numbers import ShapeError
 from .texttypes import address, cloid
 
+# Times and ids: no number of the venue's is below zero. (It takes 64 bits; msgspec bounds at 63.)
+Unsigned = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Interval = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d", "3d", "1w", "1M"]
 
 
@@ -71,8 +73,8 @@ class ExchangeStatus(Request, tag="exchangeStatus"):
 
 class L2Book(Request, tag="l2Book"):
     coin: str
-    nSigFigs: int | None = None
-    mantissa: int | None = None
+    nSigFigs: Unsigned | None = None
+    mantissa: Unsigned | None = None
 
 
 class RecentTrades(Request, tag="recentTrades"):
@@ -82,8 +84,8 @@ class RecentTrades(Request, tag="recentTrades"):
 class CandleRange(msgspec.Struct):
     coin: str
     interval: Interval
-    startTime: int
-    endTime: int
+    startTime: Unsigned
+    endTime: Unsigned
 
 
 class CandleSnapshot(Request, tag="candleSnapshot"):
@@ -92,8 +94,8 @@ class CandleSnapshot(Request, tag="candleSnapshot"):
 
 class FundingHistory(Request, tag="fundingHistory"):
     coin: str
-    startTime: int
-    endTime: int | None = None
+    startTime: Unsigned
+    endTime: Unsigned | None = None
 
 
 class ClearinghouseState(OfUserDex, tag="clearinghouseState"):
@@ -119,7 +121,7 @@ class FrontendOpenOrders(OfUserDex, tag="frontendOpenOrders"):
 
 class OrderStatus(Request, tag="orderStatus"):
     user: str
-    oid: int | str
+    oid: Unsigned | str
 
 
 class HistoricalOrders(OfUser, tag="historicalOrders"):
@@ -133,22 +135,22 @@ class UserFills(Request, tag="userFills"):
 
 class UserFillsByTime(Request, tag="userFillsByTime"):
     user: str
-    startTime: int
-    endTime: int | None = None
+    startTime: Unsigned
+    endTime: Unsigned | None = None
     aggregateByTime: bool | None = None
     reversed: bool | None = None
 
 
 class UserFunding(Request, tag="userFunding"):
     user: str
-    startTime: int
-    endTime: int | None = None
+    startTime: Unsigned
+    endTime: Unsigned | None = None
 
 
 class UserNonFundingLedgerUpdates(Request, tag="userNonFundingLedgerUpdates"):
     user: str
-    startTime: int
-    endTime: int | None = None
+    startTime: Unsigned
+    endTime: Unsigned | None = None
 
 
 class UserFees(OfUser, tag="userFees"):

@@ -112,7 +112,7 @@ class Sockets:
         elif method == "post":
             request = message["request"]
             identity, kind = message["id"], request["type"]
-            if not isinstance(identity, int) or kind not in {"info", "action"}:
+            if type(identity) is not int or not 0 <= identity < 1 << 64 or kind not in {"info", "action"}:
                 raise ShapeError("post")
             response = self._post(kind, request["payload"], connection.peer)
             self.flush_news()
