@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from latentspeed_dydx_v4.sandbox.accounts import ADDRESSES
 
 from latentspeed_cli.sandbox.model import Ping
@@ -45,28 +46,41 @@ def test_heights_come_with_the_blocks(venue: Any) -> None:
 
 
 def test_errors_have_the_venues_words(venue: Any) -> None:
+    subscribe, unsubscribe = {"type": "subscribe"}, {"type": "unsubscribe"}
     for message, text in (
         ("{", "Invalid message: could not parse"),
+        ("null", "Internal error"),
         ({"channel": "v4_trades"}, "Invalid message: type is required"),
         ({"type": "hello"}, "Invalid message type: hello"),
-        ({"type": "subscribe"}, "Invalid subscribe message: channel is required"),
-        ({"type": "subscribe", "channel": "v4_x"}, "Invalid channel: v4_x"),
-        (
-            {"type": "subscribe", "channel": "v4_trades", "id": "X-USD"},
-            "Invalid subscription id for channel: (v4_trades-X-USD)",
-        ),
-        (
-            {"type": "subscribe", "channel": "v4_candles", "id": "BTC-USD/2MIN"},
-            "Invalid subscription id for channel: (v4_candles-BTC-USD/2MIN)",
-        ),
-        (
-            {"type": "subscribe", "channel": "v4_subaccounts", "id": f"{ADDRESSES[0]}/128000"},
-            f"Invalid subscription id for channel: (v4_subaccounts-{ADDRESSES[0]}/128000)",
-        ),
+        ({"type": True}, "Invalid message type: true"),
+        ({"type": [None, "a", {}]}, "Invalid message type: ,a,[object Object]"),
+        (subscribe, "Invalid subscribe message: channel is required"),
+        (unsubscribe, "Invalid subscribe message: channel is required"),
+        ({**subscribe, "channel": "v4_x"}, "Invalid channel: v4_x"),
+        ({**subscribe, "channel": "v4_trades"}, "Invalid id: undefined"),
+        ({**unsubscribe, "channel": "v4_trades", "id": None}, "Invalid id: null"),
+        ({**subscribe, "channel": "v4_trades", "id": 7}, "Invalid id: 7"),
     ):
         number = venue.connect()
         [error] = venue.say(number, message)
         assert (error["type"], error["message"], error["message_id"]) == ("error", text, 0)
+
+
+@pytest.mark.parametrize(
+    ("channel", "given"),
+    [
+        ("v4_trades", "X-USD"),
+        ("v4_candles", "BTC-USD/2MIN"),
+        ("v4_subaccounts", f"{ADDRESSES[0]}/128000"),
+        ("v4_parent_subaccounts", f"{ADDRESSES[0]}/128"),
+    ],
+)
+def test_a_subscription_that_cannot_be_uses_up_the_number_of_its_answer(venue: Any, channel: str, given: str) -> None:
+    number = venue.connect()
+    error = venue.subscribe(number, channel, given)
+    assert error["message"] == f"Invalid subscription id for channel: ({channel}-{given})"
+    assert (error["message_id"], error.keys() & {"channel", "id"}) == (1, set())
+    assert venue.subscribe(number, "v4_trades", "BTC-USD")["message_id"] == 2
 
 
 def test_subscribing_twice_and_too_often(venue: Any) -> None:
@@ -74,9 +88,10 @@ def test_subscribing_twice_and_too_often(venue: Any) -> None:
     venue.subscribe(number, "v4_trades", "BTC-USD")
     again = venue.subscribe(number, "v4_trades", "BTC-USD")
     assert again["message"] == "Invalid subscribe message: already subscribed (v4_trades-BTC-USD)"
-    assert (again["channel"], again["id"]) == ("v4_trades", "BTC-USD")
+    assert (again["channel"], again["id"], again["message_id"]) == ("v4_trades", "BTC-USD", 2)
     third = venue.subscribe(number, "v4_trades", "BTC-USD")
     assert third["message"].startswith("Too many subscribe attempts for channel v4_trades-BTC-USD. Please  reconnect")
+    assert (third["message_id"], third.keys() & {"channel", "id"}) == (3, set())
     [close] = venue.closes
     assert (close.code, close.reason) == (1008, '{"message":"Rate limited"}')
 
@@ -89,12 +104,22 @@ def test_too_many_invalid_messages_end_the_connection(venue: Any) -> None:
     assert [close.code for close in venue.closes] == [1008]
 
 
+def test_subscriptions_that_cannot_be_do_not_end_the_connection(venue: Any) -> None:
+    number = venue.connect()
+    for market in ("A-USD", "B-USD", "C-USD", "D-USD"):
+        venue.subscribe(number, "v4_orderbook", market)
+        venue.say(number, {"type": "subscribe", "channel": market})
+    assert venue.closes == []
+    assert venue.subscribe(number, "v4_orderbook", "BTC-USD")["type"] == "subscribed"
+
+
 def test_a_connection_has_so_many_subscriptions_of_a_channel(venue: Any) -> None:
     number = venue.connect()
     for child in range(256):
         assert venue.subscribe(number, "v4_subaccounts", f"{ADDRESSES[0]}/{child}")["type"] == "subscribed"
     error = venue.subscribe(number, "v4_subaccounts", f"{ADDRESSES[0]}/256")
     assert error["message"] == "Per-connection subscription limit reached for v4_subaccounts (limit=256)."
+    assert (error["message_id"], error.keys() & {"channel", "id"}) == (257, set())
 
 
 def test_snapshots_that_fail(venue: Any) -> None:

@@ -28,6 +28,7 @@ _encode = msgspec.json.encode
 
 # No message to a channel is nested deeper.
 MAX_OPENINGS = 100
+BAD: Any = object()  # stands for a message that is not JSON
 
 
 class Subscription(msgspec.Struct):
@@ -133,69 +134,74 @@ class Sockets:
     def _dispatch(self, connection: Connection, text: str) -> None:
         try:
             # Counted first: with Hyperliquid's model in the process the recursion limit is far beyond the stack.
-            message = None if text.count("[") + text.count("{") > MAX_OPENINGS else msgspec.json.decode(text)
+            message = BAD if text.count("[") + text.count("{") > MAX_OPENINGS else msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError):
-            message = None
-        if message is None:
+            message = BAD
+        if message is BAD:
             self._invalid(connection, "Invalid message: could not parse")
+            return
+        if message is None:  # the venue looks for a type in nothing
+            self._error(connection, "Internal error", None)
             return
         kind = message.get("type") if isinstance(message, dict) else None
         if not kind:
             self._invalid(connection, "Invalid message: type is required")
-        elif kind == "subscribe":
-            key = self._key(connection, message, "subscribe")
-            if key is not None:
+        elif kind in ("subscribe", "unsubscribe"):
+            key = self._key(connection, message)
+            if key is None:
+                return
+            if kind == "subscribe":
                 self._subscribe(connection, key, bool(message.get("batched")))
-        elif kind == "unsubscribe":
-            key = self._key(connection, message, "unsubscribe")
-            if key is not None:
+            else:
                 self._unsubscribe(connection, key)
         elif kind != "ping":
-            self._invalid(connection, f"Invalid message type: {kind}")
+            self._invalid(connection, f"Invalid message type: {_js(kind)}")
 
-    def _key(self, connection: Connection, message: dict[str, Any], verb: str) -> tuple[str, str] | None:
-        """The channel and id of a message; None once the client has been told what is wrong."""
+    def _key(self, connection: Connection, message: dict[str, Any]) -> tuple[str, str] | None:
+        """The channel and id of a message; None once the client has been told what is wrong.
+
+        That does not count as an invalid message, and is said of unsubscribing in the same words.
+        """
         channel, given = message.get("channel"), message.get("id")
         if not channel:
-            self._invalid(connection, f"Invalid {verb} message: channel is required")
+            self._error(connection, "Invalid subscribe message: channel is required", None)
         elif not isinstance(channel, str) or channel not in VERSIONS:
-            self._invalid(connection, f"Invalid channel: {channel}")
+            self._error(connection, f"Invalid channel: {_js(channel)}", None)
         elif channel in WITHOUT_ID:
             return channel, channel
-        elif not isinstance(given, str) or not given:
-            self._invalid(connection, f"Invalid id: {given}")
+        elif not isinstance(given, str):
+            self._error(connection, f"Invalid id: {_js(given) if 'id' in message else 'undefined'}", None)
         else:
             return channel, given
         return None
 
     def _subscribe(self, connection: Connection, key: tuple[str, str], batched: bool) -> None:
+        """Every request takes the number of its answer at once, whatever that is. Checks in the venue's order."""
         channel, given = key
-        if not self._pace(connection.attempts.setdefault(key, []), SUBSCRIBES_A_SECOND):
-            # Two spaces, as the venue writes it.
-            text = f"Too many subscribe attempts for channel {channel}-{given}. Please  reconnect and try again."
-            self._error(connection, text, key)
-            return self._end(connection, 1008, '{"message":"Rate limited"}')
+        connection.message_id += 1
         if not channels.is_id(self.indexer, channel, given):
-            return self._invalid(connection, f"Invalid subscription id for channel: ({channel}-{given})")
-        if key in connection.subscriptions:
-            text = f"Invalid subscribe message: already subscribed ({channel}-{given})"
-            return self._error(connection, text, key)
+            return self._error(connection, f"Invalid subscription id for channel: ({channel}-{given})", None)
         count = sum(1 for known in connection.subscriptions if known[0] == channel)
         limit = channels.LIMITS[channel]
         if count >= limit:
-            text = f"Per-connection subscription limit reached for {channel} (limit={limit})."
-            return self._error(connection, text, key)
-        connection.message_id += 1
+            return self._error(
+                connection, f"Per-connection subscription limit reached for {channel} (limit={limit}).", None
+            )
+        if not self._pace(connection.attempts.setdefault(key, []), SUBSCRIBES_A_SECOND):
+            # Two spaces, as the venue writes it.
+            text = f"Too many subscribe attempts for channel {channel}-{given}. Please  reconnect and try again."
+            self._error(connection, text, None)
+            return self._end(connection, 1008, '{"message":"Rate limited"}')
         return self._answer(connection, key, batched)
 
     def _answer(self, connection: Connection, key: tuple[str, str], batched: bool) -> None:
-        """The snapshot, or why there is none. The number of the answer was taken when the request came."""
+        """The snapshot, or why there is none."""
         channel, given = key
         number = connection.message_id
         is_account = channel in (channels.SUBACCOUNTS, channels.PARENTS)
         if is_account and self.block_accounts > 0:
             self.block_accounts -= 1
-            return self._error(connection, rest.GEOBLOCKED, key, number=number)
+            return self._error(connection, rest.GEOBLOCKED, key)
         try:
             if self.fail_snapshots > 0:
                 self.fail_snapshots -= 1
@@ -203,7 +209,10 @@ class Sockets:
             contents = channels.snapshot(self.indexer, channel, given)
         except SnapshotFailed:
             text = f"Internal error, could not fetch data for subscription: {channel}."
-            return self._error(connection, text, key, number=number)
+            return self._error(connection, text, key)
+        if key in connection.subscriptions:
+            text = f"Invalid subscribe message: already subscribed ({channel}-{given})"
+            return self._error(connection, text, key)
         shown = {} if channel == channels.MARKETS else {"id": given}
         self._send(connection, {"type": "subscribed", "channel": channel, **shown, "contents": contents}, number=number)
         subscription = Subscription(channel, given, batched)
@@ -235,14 +244,12 @@ class Sockets:
             return self._end(connection, 1008, '{"message":"Rate limited"}')
         return self._error(connection, text, None)
 
-    def _error(self, connection: Connection, text: str, key: tuple[str, str] | None, number: int | None = None) -> None:
-        """An error repeats the current number, unless one was reserved for it."""
-        shown = {"channel": key[0], "id": key[1]} if key else {}
-        self._send(
-            connection,
-            {"type": "error", "message": text, **shown},
-            number=connection.message_id if number is None else number,
-        )
+    def _error(self, connection: Connection, text: str, key: tuple[str, str] | None) -> None:
+        """An error bears the current number: of a subscribe, the one that was taken for its answer."""
+        shown = {} if key is None else {"channel": key[0]}
+        if key is not None and key[0] not in WITHOUT_ID:
+            shown["id"] = key[1]
+        self._send(connection, {"type": "error", "message": text, **shown}, number=connection.message_id)
 
     # ---- updates ---------------------------------------------------------------------------------
 
@@ -302,6 +309,15 @@ class Sockets:
     def _send(self, connection: Connection, message: dict[str, Any], *, number: int) -> None:
         whole = {"type": message["type"], "connection_id": connection.name, "message_id": number, **message}
         self.outbox.append(Send(connection.number, _encode(whole).decode()))
+
+
+def _js(value: Any) -> str:
+    """A JSON value as JavaScript puts it into a text."""
+    if isinstance(value, list):
+        return ",".join("" if item is None else _js(item) for item in value)
+    if isinstance(value, dict):
+        return "[object Object]"
+    return value if isinstance(value, str) else _encode(value).decode()
 
 
 def _within_parent(transfer: dict[str, Any]) -> bool:
