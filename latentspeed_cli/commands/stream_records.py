@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..connector.streams import Channel, Control
 from ..core.account import Balance, FundingPayment, Liquidation, Position, Transfer
@@ -44,6 +44,8 @@ from ..records import (
 
 if TYPE_CHECKING:
     from ..connector.perpetual import PerpetualDerivativeBase
+
+_Private: TypeAlias = InFlightOrder | Position | Balance | FundingPayment | Liquidation | Transfer
 
 RECORDS: dict[Channel, tuple[type[Record], ...]] = {
     Channel.BOOK: (BookRecord,),
@@ -89,6 +91,10 @@ class Recorder:
     def _next(self) -> int:
         self.seq += 1
         return self.seq
+
+    def _received_ns(self, item: _Private) -> int:
+        """When it came; what a read and the journal tell is news of this moment."""
+        return self._now_ns() if item.received_ts_ns is None else item.received_ts_ns
 
     def _book(self, item: OrderBookSnapshot) -> Sequence[Record]:
         record = book_record(
@@ -137,33 +143,33 @@ class Recorder:
         return (mid_record(item, venue=self._venue, network=self._network, seq=self._next()),)
 
     def _order(self, item: InFlightOrder) -> Sequence[Record]:
-        return (order_record(item, received_ns=self._now_ns(), seq=self._next()),)
+        return (order_record(item, received_ns=self._received_ns(item), seq=self._next()),)
 
     def _fill(self, item: TradeUpdate) -> Sequence[Record]:
         return (fill_record(item, venue=self._venue, network=self._network, account=self._account, seq=self._next()),)
 
     def _position(self, item: Position) -> Sequence[Record]:
-        now_ns = self._now_ns()
+        received_ns = self._received_ns(item)
         record = position_record(
             item,
             venue=self._venue,
             network=self._network,
             account=self._account,
-            ts_ns=item.ts_ns or now_ns,
-            received_ns=now_ns,
+            ts_ns=item.ts_ns or received_ns,
+            received_ns=received_ns,
             seq=self._next(),
         )
         return (record,)
 
     def _balance(self, item: Balance) -> Sequence[Record]:
-        now_ns = self._now_ns()
+        received_ns = self._received_ns(item)
         record = balance_record(
             item,
             venue=self._venue,
             network=self._network,
             account=self._account,
-            ts_ns=item.ts_ns or now_ns,
-            received_ns=now_ns,
+            ts_ns=item.ts_ns or received_ns,
+            received_ns=received_ns,
             seq=self._next(),
         )
         return (record,)
@@ -174,14 +180,14 @@ class Recorder:
             venue=self._venue,
             network=self._network,
             account=self._account,
-            received_ns=self._now_ns(),
+            received_ns=self._received_ns(item),
             seq=self._next(),
         )
         return (record,)
 
     def _liquidation(self, item: Liquidation) -> Sequence[Record]:
         record = liquidation_record(
-            item, venue=self._venue, network=self._network, received_ns=self._now_ns(), seq=self._next()
+            item, venue=self._venue, network=self._network, received_ns=self._received_ns(item), seq=self._next()
         )
         return (record,)
 
@@ -191,7 +197,7 @@ class Recorder:
             venue=self._venue,
             network=self._network,
             account=self._account,
-            received_ns=self._now_ns(),
+            received_ns=self._received_ns(item),
             seq=self._next(),
         )
         return (record,)

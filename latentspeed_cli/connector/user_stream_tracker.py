@@ -2,20 +2,23 @@
 
 The order on every socket: all acknowledgements (CONNECTED, RECONNECTED), then open orders and fills since the last
 news minus an overlap, then BACKFILLED, then live. A little later the fills are read again, since a venue's list may be
-behind its stream. Fills are passed on once, whichever way they came.
+behind its stream. Fills are passed on once, whichever way they came. All news says when the frame or the reply that
+told it was received, however long it waited for its turn.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from operator import attrgetter
+from typing import TypeVar
 
 import msgspec
 
 from ..clock import Clock
+from ..core.account import Balance, FundingPayment, Liquidation, Position, Transfer
 from ..core.in_flight_order import InFlightOrder
 from ..core.order_state import Facts
 from ..core.reports import OrderUpdate, TradeUpdate
@@ -24,8 +27,9 @@ from .finder import Finder
 from .ledger import Ledger
 from .reader import Reader
 from .reconciler import OVERLAP_NS, Reconciler
-from .streams import Channel, Control, ControlKind, DataSource, SnapshotEnd, StreamTransport
+from .streams import Channel, Control, ControlKind, DataSource, SnapshotEnd, StreamTransport, Subscription
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MAX_SEEN_FILLS = 20_000
@@ -42,6 +46,36 @@ _END = object()
 
 class _LookAgain:
     """It is time to read the fills once more."""
+
+
+class _Heard(msgspec.Struct, frozen=True):
+    """News of a frame, and when that was received."""
+
+    news: object
+    received_ns: int
+
+
+_OF_THE_ACCOUNT = (Position, Balance, FundingPayment, Liquidation, Transfer)
+_DATED = (OrderUpdate, TradeUpdate, *_OF_THE_ACCOUNT)
+
+
+class _DatingSource:
+    """A source whose news is `_Heard`: while a backfill is made, frames wait for their turn."""
+
+    def __init__(self, source: DataSource) -> None:
+        self._source = source
+        self.url = source.url
+        self.max_pairs = source.max_pairs
+        self.heartbeat = source.heartbeat
+        self.heartbeat_s = source.heartbeat_s
+        self.dead_after_s = source.dead_after_s
+
+    def subscriptions(self, channels: Sequence[Channel], trading_pairs: Sequence[str]) -> Sequence[Subscription]:
+        return self._source.subscriptions(channels, trading_pairs)
+
+    def decode(self, frame: str | bytes, received_ns: int) -> Iterator[object]:
+        for item in self._source.decode(frame, received_ns):
+            yield _Heard(item, received_ns) if isinstance(item, _DATED) else item
 
 
 class UserStreamTracker:
@@ -69,6 +103,7 @@ class UserStreamTracker:
         self._since_ns = 0
         self._is_from_now = True
         self._last_news_ns = 0
+        self._heard_ns = 0  # when the frame or the reply was received whose news is being told
         self._snapshot_read = False
         # Believed open and not listed, at the latest backfill, or told to have ended in words that leave open how.
         self._doubtful: set[str] = set()
@@ -95,8 +130,8 @@ class UserStreamTracker:
         wanted = frozenset(channels)
         subscribed = tuple(dict.fromkeys((*_STATE_CHANNELS, *channels)))
         pairs = frozenset(trading_pairs)
-        subscriptions = self._source.subscriptions(subscribed, trading_pairs)
-        transport = self._transport.run((self._source, subscriptions))
+        source = _DatingSource(self._source)
+        transport = self._transport.run((source, source.subscriptions(subscribed, trading_pairs)))
         async with aclosing(transport) as frames, aclosing(self._with_looks(frames)) as items:
             async for item in items:
                 async for news in self._take(item):
@@ -130,6 +165,9 @@ class UserStreamTracker:
                 await asyncio.wait([coming])
 
     async def _take(self, item: object) -> AsyncIterator[object]:
+        self._heard_ns = self._clock.now_ns()
+        if isinstance(item, _Heard):
+            self._heard_ns, item = item.received_ns, item.news
         if isinstance(item, _LookAgain):
             async for news in self._look_again():
                 yield news
@@ -148,6 +186,8 @@ class UserStreamTracker:
             live = isinstance(item, OrderUpdate) or self._snapshot_read
             for news in self._learn([item], live=live):
                 yield news
+        elif isinstance(item, _OF_THE_ACCOUNT):
+            yield msgspec.structs.replace(item, received_ts_ns=self._heard_ns)
         else:
             yield item
 
@@ -161,16 +201,20 @@ class UserStreamTracker:
         self._to_look_at.append((began_s + LOOK_AGAIN_S[-1], since_ns))
         since_ns = self._look_from_ns()
         try:
-            open_orders = await self._reader.open_orders()
-            fills = await self._reader.fills(since_ns)
-            for news in self._learn([*fills, *open_orders], live=False):
+            open_orders = await self._heard(self._reader.open_orders())
+            listed_ns = self._heard_ns
+            fills = await self._heard(self._reader.fills(since_ns))
+            for news in self._learn(fills, live=False):
+                yield news
+            self._heard_ns = listed_ns
+            for news in self._learn(open_orders, live=False):
                 yield news
             for order in self._missing(open_orders):
-                asked = await self._reconciler.refresh(order)
+                asked = await self._heard(self._reconciler.refresh(order))
                 for news in (*self._fills_of(asked), *self._changed([asked])):
                     yield news
             is_behind = not (is_first and self._is_from_now)
-            ended = await self._reader.ended_orders(since_ns) if is_behind else ()
+            ended = await self._heard(self._reader.ended_orders(since_ns)) if is_behind else ()
             for news in self._learn(self._unheard(ended), live=False):
                 yield news
             for news in self._changed(self._untold([*fills, *ended])):
@@ -191,10 +235,10 @@ class UserStreamTracker:
         began_s = asyncio.get_running_loop().time()
         try:
             # Without anything to look at, the look before this one came late enough for both.
-            fills = await self._reader.fills(self._look_from_ns()) if self._to_look_at else ()
+            fills = await self._heard(self._reader.fills(self._look_from_ns())) if self._to_look_at else ()
             is_strange = any(self._ledger.match(fill) is None for fill in fills)
-            ended = await self._reader.ended_orders(self._look_from_ns()) if is_strange else ()
-            asked = [await self._reconciler.refresh(order) for order in self._still_doubtful()]
+            ended = await self._heard(self._reader.ended_orders(self._look_from_ns())) if is_strange else ()
+            asked = [await self._heard(self._reconciler.refresh(order)) for order in self._still_doubtful()]
         except LatentspeedError as error:
             log.info("fills could not be read again", extra={"error": str(error)})
             self._look_after(LOOK_AGAIN_S[-1])
@@ -208,6 +252,12 @@ class UserStreamTracker:
                 yield news
         self._doubtful = {order.client_order_id for order in self._still_doubtful()}
         self._looked(began_s)
+
+    async def _heard(self, reading: Awaitable[T]) -> T:
+        """What was read; it is news of this moment."""
+        found = await reading
+        self._heard_ns = self._clock.now_ns()
+        return found
 
     def _doubt(self, order: InFlightOrder) -> None:
         """A venue's last word was heard. Where the order has not ended by it, as an immediate one that is called filled
@@ -291,7 +341,7 @@ class UserStreamTracker:
         for order in orders:
             told = told_by(order.facts)
             if self._shown.pop(order.client_order_id, None) != told:
-                yield order
+                yield msgspec.structs.replace(order, received_ts_ns=self._heard_ns)
             self._shown[order.client_order_id] = told
             if len(self._shown) > MAX_SHOWN_ORDERS:
                 del self._shown[next(iter(self._shown))]

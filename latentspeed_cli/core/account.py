@@ -1,4 +1,7 @@
-"""What an account holds, as values. Amounts and prices are Decimals; times Unix nanoseconds of the venue."""
+"""What an account holds, as values. Amounts and prices are Decimals; times Unix nanoseconds of the venue.
+
+received_ts_ns: when it came here, by the clock of this machine; of what streams tell.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     total: Decimal
     available: Decimal | None
     ts_ns: int | None = None
+    received_ts_ns: int | None = None
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +42,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     margin: str
     margin_used: Decimal | None
     ts_ns: int | None = None
+    received_ts_ns: int | None = None
 
     def closed(self) -> Position:
         """The same market with no position in it."""
@@ -73,6 +78,7 @@ class FundingPayment(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal
     rate: Decimal
     position_amount: Decimal
+    received_ts_ns: int | None = None
 
 
 class Allowance(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +97,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     amount: Decimal
     counterparty: str | None
+    received_ts_ns: int | None = None
 
 
 class Liquidation(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,3 +108,4 @@ class Liquidation(msgspec.Struct, frozen=True, kw_only=True):
     liquidator: str
     notional: Decimal
     account_value: Decimal
+    received_ts_ns: int | None = None

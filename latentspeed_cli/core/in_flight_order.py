@@ -90,6 +90,7 @@ class InFlightOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     limit, or the bound of a market order). nonce, expires_after_ms and the three after it belong to the attempt of the
     same number: good_til_block and good_til_ts_ns (the venue's time) are where the venue ends the order by itself,
     timeout_height is the last block in which the attempt can land; None where the venue has no such thing.
+    received_ts_ns: when a stream received what it tells with this, by the clock of this machine; None elsewhere.
     """
 
     client_order_id: str
@@ -122,6 +123,7 @@ class InFlightOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     exchange_order_id: str | None = None
     facts: Facts
     updated_ts_ns: int = 0
+    received_ts_ns: int | None = None
 
     @property
     def is_ioc(self) -> bool:

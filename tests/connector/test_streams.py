@@ -13,6 +13,7 @@ import pytest
 
 from latentspeed_cli.connector import user_stream_tracker
 from latentspeed_cli.connector.listeners import ConnectorErrorEvent
+from latentspeed_cli.connector.reader import Reader
 from latentspeed_cli.connector.streams import (
     Channel,
     Control,
@@ -21,6 +22,7 @@ from latentspeed_cli.connector.streams import (
     SnapshotEnd,
     Subscription,
 )
+from latentspeed_cli.core.account import Balance
 from latentspeed_cli.core.events import OrderCancelledEvent
 from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.market_data import OrderBookSnapshot, PriceLevel
@@ -182,6 +184,64 @@ def test_when_a_fill_came_here_is_nothing_new_about_an_order() -> None:
     assert told(received_ts_ns=5) == told(received_ts_ns=9)
     other = (told(received_ts_ns=5, price="96"), told(received_ts_ns=5, accepted=False))
     assert len({told(received_ts_ns=5), *other}) == 3
+
+
+class Telling(Source):
+    """Whose frames hold what they are told to."""
+
+    def __init__(self, news: Callable[[int], list[object]]) -> None:
+        super().__init__()
+        self._news = news
+
+    def decode(self, frame: str | bytes, received_ns: int) -> Iterator[object]:
+        yield from self._news(received_ns)
+
+
+async def test_news_says_when_its_frame_came_however_long_it_waited(rig: Rig) -> None:
+    await put(rig)
+    held = Balance(currency="USDC", total=Decimal(1), available=None)
+
+    def news(received_ns: int) -> list[object]:
+        rig.venue.fill(rig.venue.orders["1"], Decimal("0.3"), Decimal(95))
+        fill = msgspec.structs.replace(trade_update(rig.venue.fills[-1]), received_ts_ns=received_ns)
+        rig.venue.orders["1"].status = "cancelled"
+        return [fill, order_update(rig.venue.describe(rig.venue.orders["1"])), held]
+
+    class Busy(Line):
+        async def run(self, *conversations: Conversation) -> AsyncGenerator[object, None]:
+            ((source, _),) = conversations
+            yield CONNECTED
+            yield SNAPSHOT_OF_FILLS
+            came_ns.append(rig.clock.now_ns())
+            waiting = list(source.decode("", came_ns[0]))
+            rig.clock.advance(5)  # a backfill was made
+            for item in waiting:
+                yield item
+
+    came_ns: list[int] = []
+    connector = rig.connector(streams=Busy, user_stream_source=lambda symbols: Telling(news))
+    items = await collect(connector, Channel.ORDERS, Channel.FILLS, Channel.BALANCES)
+    told = [item for item in items if isinstance(item, InFlightOrder | TradeUpdate | Balance)][1:]
+    assert {type(item) for item in told} == {InFlightOrder, TradeUpdate, Balance}
+    assert {item.received_ts_ns for item in told} == set(came_ns)
+
+
+async def test_what_a_reply_told_came_with_the_reply(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An order of the list comes with the list, although fills are read after it."""
+    await put(rig)
+    read = Reader.fills
+
+    async def slowly(self: Reader, since_ns: int, until_ns: int | None = None) -> tuple[TradeUpdate, ...]:
+        rig.clock.advance(5)
+        return await read(self, since_ns, until_ns)
+
+    monkeypatch.setattr(Reader, "fills", slowly)
+    listed_ns = rig.clock.now_ns()
+    connector, _, _ = streaming(rig, CONNECTED)
+    items = await collect(connector, Channel.ORDERS)
+    (order,) = [item for item in items if isinstance(item, InFlightOrder)]
+    assert order.received_ts_ns is not None
+    assert listed_ns <= order.received_ts_ns < listed_ns + 1_000_000_000 < rig.clock.now_ns()
 
 
 async def test_fills_are_told_once_whichever_way_they_come(rig: Rig) -> None:
