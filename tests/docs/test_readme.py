@@ -45,7 +45,7 @@ def test_what_the_readme_shows_runs(block: str, environment: dict[str, str]) -> 
 
 def test_the_cron_line_sends_once(environment: dict[str, str]) -> None:
     (block,) = blocks("cron")
-    command = block.split(maxsplit=5)[5].replace("\\%", "%").replace("-p dca ", "")
+    command = block.split(maxsplit=5)[5].replace("\\%", "%").replace("-p dca -n mainnet ", "")
     ids = set()
     for _ in range(2):
         done = subprocess.run(
