@@ -66,7 +66,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
     """`loaded_after` with a sandbox that runs already."""
     folder = tmp_path_factory.mktemp("start-up")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LATENTSPEED_")}
-    environment |= {f"LATENTSPEED_{kind}_DIR": str(folder) for kind in ("CONFIG", "CACHE", "STATE")}
+    (folder / "config.toml").touch(mode=0o600)  # not the one of whoever runs the tests
+    environment |= {f"LATENTSPEED_{kind}_DIR": str(folder) for kind in ("CACHE", "STATE")}
+    environment["LATENTSPEED_CONFIG"] = str(folder / "config.toml")
     supervisor.start(folder, Options(port=0, scenario="brisk"))
     yield partial(loaded_after, environment=environment)
     supervisor.stop(folder)
