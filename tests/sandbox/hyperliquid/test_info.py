@@ -16,6 +16,7 @@ FIELDS: dict[str, Any] = {
     "user": ME,
     "coin": "BTC",
     "oid": 1,
+    "id": 56,
     "startTime": 0,
     "builder": ADDRESSES[1],
     "source": ADDRESSES[1],
@@ -74,6 +75,37 @@ def test_an_unknown_user_is_an_empty_account(venue: Any) -> None:
     assert venue.info(type="userRole", user=NOBODY) == {"role": "missing"}
     assert venue.info(type="spotClearinghouseState", user=NOBODY) == {"balances": []}
     assert venue.info(type="preTransferCheck", user=NOBODY, source=ME)["userExists"] is False
+
+
+def test_what_the_official_client_asks_of_stakes_and_auctions(venue: Any) -> None:
+    summary = venue.info(type="delegatorSummary", user=ME)
+    assert summary == {
+        "delegated": "0.0",
+        "undelegated": "0.0",
+        "totalPendingWithdrawal": "0.0",
+        "nPendingWithdrawals": 0,
+    }
+    for kind in ("delegations", "delegatorRewards", "delegatorHistory"):
+        assert venue.info(type=kind, user=ME) == []
+    auction = {"startTimeSeconds", "durationSeconds", "startGas", "currentGas", "endGas"}
+    for kind in ("perpDeployAuctionStatus", "spotPairDeployAuctionStatus"):
+        assert set(venue.info(type=kind)) == auction
+    assert venue.info(type="spotDeployState", user=ME)["states"] == []
+
+
+def test_margin_tables_one_by_one(venue: Any) -> None:
+    for number, table in venue.info(type="meta")["marginTables"]:
+        assert venue.info(type="marginTable", id=number) == table
+    single = venue.info(type="marginTable", id=3)
+    assert single["marginTiers"] == [{"lowerBound": "0.0", "maxLeverage": 3}]
+    assert venue.http("/info", b'{"type":"marginTable","id":4000}') == (500, b"null")
+
+
+def test_an_account_on_a_dex_that_does_not_exist_is_empty_now(used: Any) -> None:
+    state = used.info(type="clearinghouseState", user=ME, dex="xyz")
+    assert (state["assetPositions"], state["marginSummary"]["accountValue"]) == ([], "0.0")
+    assert state["time"] == used.now_ns // 1_000_000
+    assert used.info(type="clearinghouseState", user=ME, dex="")["assetPositions"]
 
 
 class TestBooks:

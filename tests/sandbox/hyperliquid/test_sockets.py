@@ -235,6 +235,25 @@ class TestPrivate:
         venue.rest("buy", "0.01", "80000", key=1)
         assert venue.take(socket) == []
 
+    def test_another_dex_has_nothing_of_this_one(self, venue: Any) -> None:
+        socket = venue.connect()
+        venue.rest("buy", "0.01", "80000")
+        _, orders = venue.subscribe(socket, type="openOrders", user=ME, dex="xyz")
+        assert orders["data"] == {"dex": "xyz", "user": ME, "orders": []}
+        _, state = venue.subscribe(socket, type="clearinghouseState", user=ME, dex="xyz")
+        assert state["data"]["clearinghouseState"]["marginSummary"]["accountValue"] == "0.0"
+        _, contexts = venue.subscribe(socket, type="assetCtxs", dex="xyz")
+        assert contexts["data"] == {"dex": "xyz", "ctxs": []}
+
+    def test_spot_contexts_have_channels_of_their_own(self, venue: Any) -> None:
+        socket = venue.connect()
+        _, context = venue.subscribe(socket, type="activeAssetCtx", coin="PURR/USDC")
+        assert (context["channel"], context["data"]["coin"]) == ("activeSpotAssetCtx", "PURR/USDC")
+        assert context["data"]["ctx"]["circulatingSupply"]
+        _, contexts = venue.subscribe(socket, type="spotAssetCtxs")
+        assert contexts["channel"] == "spotAssetCtxs"
+        assert context["data"]["ctx"] in contexts["data"]
+
     def test_state_channels_follow_changes(self, venue: Any) -> None:
         socket = venue.connect()
         _, orders = venue.subscribe(socket, type="openOrders", user=ME)

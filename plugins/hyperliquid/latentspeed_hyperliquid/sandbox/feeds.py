@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import account_views, history_views, market_views
+from . import account_views, history_views, market_views, universe
 from . import requests as r
 from . import subscriptions as s
 from .state import History
@@ -28,6 +28,7 @@ PERIOD_NS: dict[type[Subscription], int] = {
     s.AllDexsClearinghouseState: 5_000 * NS,
     s.AllDexsAssetCtxs: 13_600 * NS,
     s.AssetCtxs: 5_000 * NS,
+    s.SpotAssetCtxs: 5_000 * NS,
     s.WebData2: 5_000 * NS,
     s.WebData3: 5_000 * NS,
 }
@@ -47,6 +48,8 @@ CHANNELS: dict[type[Subscription], str] = {s.UserEvents: "user"}
 
 def channel_of(subscription: Subscription) -> str:
     kind = type(subscription)
+    if isinstance(subscription, s.ActiveAssetCtx) and subscription.coin in universe.SPOT_NAMES:
+        return "activeSpotAssetCtx"
     return CHANNELS.get(kind) or str(kind.__struct_config__.tag)
 
 
@@ -100,9 +103,11 @@ def _candle(world: World, sub: s.Candle) -> object | None:
     return market_views.candle(world, market, sub.interval, world.now_ms // length * length)
 
 
-def _context(world: World, sub: s.ActiveAssetCtx) -> object | None:
+def _context(world: World, sub: s.ActiveAssetCtx) -> object:
     market = world.by_coin.get(sub.coin)
-    return None if market is None else {"coin": sub.coin, "ctx": market_views.context(world, market)}
+    if market is not None:
+        return {"coin": sub.coin, "ctx": market_views.context(world, market)}
+    return {"coin": sub.coin, "ctx": next(pair for pair in universe.spot_contexts() if pair["coin"] == sub.coin)}
 
 
 def _asset_data(world: World, sub: s.ActiveAssetData) -> object | None:
@@ -186,12 +191,12 @@ _STATES: dict[type[Subscription], Maker] = {
     s.OpenOrders: lambda world, sub: {
         "dex": sub.dex,
         "user": sub.user,
-        "orders": history_views.full_open_orders(world, sub.user),
+        "orders": [] if sub.dex else history_views.full_open_orders(world, sub.user),
     },
     s.ClearinghouseState: lambda world, sub: {
         "dex": sub.dex,
         "user": sub.user,
-        "clearinghouseState": _clearinghouse(world, sub.user),
+        "clearinghouseState": (account_views.empty_state(world.now_ms) if sub.dex else _clearinghouse(world, sub.user)),
     },
     s.AllDexsClearinghouseState: lambda world, sub: {
         "user": sub.user,
@@ -199,7 +204,8 @@ _STATES: dict[type[Subscription], Maker] = {
     },
     s.SpotState: lambda world, sub: {"user": sub.user, "spotState": _spot(world, sub.user)},
     s.AllDexsAssetCtxs: lambda world, sub: {"ctxs": [["", _contexts(world)]]},
-    s.AssetCtxs: lambda world, sub: {"dex": sub.dex, "ctxs": _contexts(world)},
+    s.AssetCtxs: lambda world, sub: {"dex": sub.dex, "ctxs": [] if sub.dex else _contexts(world)},
+    s.SpotAssetCtxs: lambda world, sub: universe.spot_contexts(),
     s.WebData2: lambda world, sub: account_views.web_data2(world, r.WebData2(user=sub.user)),
     s.WebData3: _web_data3,
     s.TwapStates: lambda world, sub: {"dex": sub.dex, "user": sub.user, "states": []},

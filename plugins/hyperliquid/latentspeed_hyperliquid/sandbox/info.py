@@ -23,18 +23,18 @@ def handle(world: World, request: Request) -> object:
     """The answer as JSON values. Raises ServerError where the venue answers 500."""
     dex = getattr(request, "dex", None)
     if dex:
-        return _other_dex(request)
+        return _other_dex(world, request)
     return _HANDLERS[type(request)](world, request)
 
 
-def _other_dex(request: Request) -> object:
+def _other_dex(world: World, request: Request) -> object:
     """No builder dex exists here: account reads are empty, market reads fail as on the venue."""
     if isinstance(request, r.OpenOrders | r.FrontendOpenOrders):
         return []
     if isinstance(request, r.AllMids):
         return {}
     if isinstance(request, r.ClearinghouseState):
-        return accounts.empty_state(0)
+        return accounts.empty_state(world.now_ms)
     raise ServerError(str(request))
 
 
@@ -66,6 +66,17 @@ _BY_ROWS = {
     r.FundingHistory,
     r.UserFunding,
     r.UserNonFundingLedgerUpdates,
+}
+
+
+# Nobody stakes here, and nothing is deployed.
+NO_STAKE = {"delegated": "0.0", "undelegated": "0.0", "totalPendingWithdrawal": "0.0", "nPendingWithdrawals": 0}
+NO_AUCTION = {
+    "startTimeSeconds": 0,
+    "durationSeconds": 111_600,
+    "startGas": "500.0",
+    "currentGas": None,
+    "endGas": None,
 }
 
 
@@ -115,7 +126,16 @@ _HANDLERS: dict[type[Request], Callable[[World, Any], object]] = {
     r.PreTransferCheck: accounts.pre_transfer_check,
     r.UserTwapSliceFills: _constant([]),
     r.TwapHistory: _constant([]),
+    r.UserTwapSliceFillsByTime: _constant([]),
     r.Delegations: _constant([]),
+    r.DelegatorSummary: _constant(NO_STAKE),
+    r.DelegatorHistory: _constant([]),
+    r.DelegatorRewards: _constant([]),
+    r.UserDexAbstraction: _constant(False),
+    r.SpotDeployState: _constant({"states": [], "gasAuction": NO_AUCTION}),
+    r.PerpDeployAuctionStatus: _constant(NO_AUCTION),
+    r.SpotPairDeployAuctionStatus: _constant(NO_AUCTION),
+    r.MarginTable: markets.margin_table,
     r.IsVip: _constant(False),
     r.LegalCheck: _constant({"ipAllowed": True, "acceptedTerms": True, "userAllowed": True}),
     r.WebData2: accounts.web_data2,

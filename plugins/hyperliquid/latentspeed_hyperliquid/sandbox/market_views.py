@@ -156,6 +156,16 @@ def recent_trades(world: World, request: r.RecentTrades) -> list[Trade]:
     return market.recent_trades(world.elapsed(), world.counters.start_ns)[::-1]
 
 
+def margin_table(world: World, request: r.MarginTable) -> object:
+    """Ids below 50 are single tiers of that maximum leverage. Raises UnknownCoin for a table that is not there."""
+    if 0 < request.id < universe.FIRST_TABLE:
+        return {"description": "", "marginTiers": [{"lowerBound": "0.0", "maxLeverage": request.id}]}
+    found = dict(universe.margin_tables()).get(request.id)
+    if found is None:
+        raise UnknownCoin("margin table")
+    return found
+
+
 # ---- candles -------------------------------------------------------------------------------------
 
 

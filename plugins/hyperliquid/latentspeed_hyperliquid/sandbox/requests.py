@@ -219,8 +219,46 @@ class TwapHistory(OfUser, tag="twapHistory"):
     pass
 
 
+class UserTwapSliceFillsByTime(Request, tag="userTwapSliceFillsByTime"):
+    user: str
+    startTime: Unsigned
+    endTime: Unsigned | None = None
+
+
 class Delegations(OfUser, tag="delegations"):
     pass
+
+
+class DelegatorSummary(OfUser, tag="delegatorSummary"):
+    pass
+
+
+class DelegatorHistory(OfUser, tag="delegatorHistory"):
+    pass
+
+
+class DelegatorRewards(OfUser, tag="delegatorRewards"):
+    pass
+
+
+class UserDexAbstraction(OfUser, tag="userDexAbstraction"):
+    pass
+
+
+class SpotDeployState(OfUser, tag="spotDeployState"):
+    pass
+
+
+class PerpDeployAuctionStatus(Request, tag="perpDeployAuctionStatus"):
+    pass
+
+
+class SpotPairDeployAuctionStatus(Request, tag="spotPairDeployAuctionStatus"):
+    pass
+
+
+class MarginTable(Request, tag="marginTable"):
+    id: Unsigned
 
 
 class IsVip(OfUser, tag="isVip"):
@@ -277,7 +315,16 @@ Info = (
     | PreTransferCheck
     | UserTwapSliceFills
     | TwapHistory
+    | UserTwapSliceFillsByTime
     | Delegations
+    | DelegatorSummary
+    | DelegatorHistory
+    | DelegatorRewards
+    | UserDexAbstraction
+    | SpotDeployState
+    | PerpDeployAuctionStatus
+    | SpotPairDeployAuctionStatus
+    | MarginTable
     | IsVip
     | LegalCheck
     | WebData2

@@ -100,6 +100,10 @@ class AssetCtxs(Subscription, tag="assetCtxs", frozen=True):
     dex: str = ""
 
 
+class SpotAssetCtxs(Subscription, tag="spotAssetCtxs", frozen=True):
+    pass
+
+
 class Notification(OfUser, tag="notification", frozen=True):
     pass
 
@@ -147,6 +151,7 @@ AnySubscription = (
     | AllDexsClearinghouseState
     | AllDexsAssetCtxs
     | AssetCtxs
+    | SpotAssetCtxs
     | Notification
     | TwapStates
     | UserTwapSliceFills

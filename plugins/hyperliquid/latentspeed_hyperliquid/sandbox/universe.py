@@ -83,6 +83,7 @@ PERPS: tuple[PerpSpec, ...] = (
 )
 BY_NAME: dict[str, PerpSpec] = {spec.name: spec for spec in PERPS}
 
+FIRST_TABLE = 50
 # Table id -> description and tiers (lower bound in dollars, leverage). Ids below 50 are a single tier of that leverage.
 MARGIN_TABLES: dict[int, tuple[str, tuple[tuple[int, int], ...]]] = {
     50: ("", ((0, 50),)),
@@ -97,7 +98,7 @@ MARGIN_TABLES: dict[int, tuple[str, tuple[tuple[int, int], ...]]] = {
 
 def tiers(spec: PerpSpec) -> tuple[tuple[int, int], ...]:
     """(lower bound in dollars, maximum leverage) of each margin tier."""
-    if spec.margin_table < 50:
+    if spec.margin_table < FIRST_TABLE:
         return ((0, spec.margin_table),)
     return MARGIN_TABLES[spec.margin_table][1]
 
@@ -115,17 +116,21 @@ def meta(delisted: frozenset[str]) -> dict[str, object]:
         if spec.delisted or spec.name in delisted:
             entry["isDelisted"] = True
         universe.append(entry)
-    tables = [
-        [
+    return {"universe": universe, "marginTables": margin_tables(), "collateralToken": 0}
+
+
+def margin_tables() -> list[tuple[int, dict[str, object]]]:
+    """Ids and tables, as `marginTables` lists them."""
+    return [
+        (
             number,
             {
                 "description": description,
                 "marginTiers": [{"lowerBound": f"{bound}.0", "maxLeverage": leverage} for bound, leverage in rows],
             },
-        ]
+        )
         for number, (description, rows) in MARGIN_TABLES.items()
     ]
-    return {"universe": universe, "marginTables": tables, "collateralToken": 0}
 
 
 USDC_TOKEN = "USDC:0x6d1e7cde53ba9467b783cb7c530ce054"
