@@ -193,11 +193,13 @@ class Reconciler:
         if verdict is None:
             return order
         if verdict.burned:
+            is_proved = not verdict.may_have_landed
             try:
-                order = await self.look(order)
+                order, all_answered = await self._look(order)
+                is_proved = is_proved or all_answered
             finally:  # also when time runs out: nobody could prove it again as easily
                 order = self._ledger.tracker[order.client_order_id]
-                if is_undecided(order):
+                if is_proved and is_undecided(order):
                     order = self._ledger.fail(order, verdict.evidence, verdict.detail, kind="proof")
         elif verdict.used or verdict.is_there:
             order = await self._look_for_used(order, verdict)

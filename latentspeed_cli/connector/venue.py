@@ -32,7 +32,8 @@ class Markets(msgspec.Struct, frozen=True, kw_only=True):
 class FenceVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt to burn an order's nonce showed.
 
-    burned: the order of that nonce can never land any more. used: the nonce was consumed by something, perhaps by the
+    burned: the order of that nonce can never land any more; may_have_landed: but it may have done so earlier, so that
+    it takes everybody's silence too to prove that it did not. used: the nonce was consumed by something, perhaps by the
     order itself, perhaps by a fence whose reply was lost. is_there: the venue has the order. is_pending: time alone
     will tell, as when a block has to pass. None of them: nothing was learnt. evidence: the kind of proof that `burned`
     is, see core/reports.py.
@@ -41,6 +42,7 @@ class FenceVerdict(msgspec.Struct, frozen=True, kw_only=True):
     burned: bool
     used: bool
     detail: str
+    may_have_landed: bool = False
     is_there: bool = False
     is_pending: bool = False
     evidence: str = "nonce_burned"

@@ -299,6 +299,28 @@ async def test_what_a_burned_nonce_proves_outlasts_the_time_to_look(rig: Rig) ->
     assert [item.kind for item in outcome.order.evidence] == ["nonce_burned"]
 
 
+async def test_a_nonce_that_is_too_low_now_proves_nothing_while_a_question_is_not_answered(rig: Rig) -> None:
+    """More than a hundred newer ones make it so, also when the order itself has used it."""
+    rig.http.faults["place"].append(Fault.LOST_AFTER)
+    for read in ("status", "open", "fills"):
+        rig.http.faults[read].extend([Fault.REFUSED] * 2)
+    rig.venue.lowest_nonce = 2**60
+    async with rig.connector() as connector:
+        outcome = await connector.place_order(limit(), client_order_id="a", is_new_id=True)
+        assert (outcome.outcome, outcome.order.state) == ("unknown", OrderState.PENDING_SUBMIT)
+        found = await connector.resolve(outcome.order)
+    assert found.state is OrderState.OPEN
+
+
+async def test_a_nonce_that_is_too_low_now_and_whose_order_nobody_knows_was_never_used(rig: Rig) -> None:
+    rig.http.faults["place"].append(Fault.LOST_BEFORE)
+    rig.venue.lowest_nonce = 2**60
+    async with rig.connector() as connector:
+        outcome = await connector.place_order(limit())
+    assert outcome.order.state is OrderState.FAILED
+    assert [item.kind for item in outcome.order.evidence] == ["nonce_burned"]
+
+
 async def test_a_late_order_cannot_land_after_its_nonce_was_burned(rig: Rig) -> None:
     rig.http.faults["place"].append(Fault.LOST_BEFORE)
     async with rig.connector() as connector:

@@ -80,6 +80,7 @@ class TinyVenue:
         self.orders: dict[str, TinyOrder] = {}
         self.fills: list[dict[str, str]] = []
         self.nonces: set[int] = set()
+        self.lowest_nonce = 0  # one below is refused, whether or not it was used
         self.leverage = (5, "cross")
         self.clock_offset_ns = 0
         self.hidden: set[str] = set()  # cloids that status, lists and fills deny
@@ -162,6 +163,8 @@ class TinyVenue:
         return self.describe(order)
 
     def on_fence(self, body: dict[str, Any]) -> Any:
+        if body["nonce"] < self.lowest_nonce:
+            return {"burned": "too low"}
         if body["nonce"] in self.nonces:
             return {"error": "nonce used"}
         self.nonces.add(body["nonce"])
@@ -421,7 +424,12 @@ class TinyConnector(PerpetualDerivativeBase):
 
     def fence_flow(self, order: InFlightOrder) -> Flow[FenceVerdict]:
         said = yield from self.ask("fence", changes=True, nonce=order.nonce)
-        return FenceVerdict(burned="burned" in said, used="error" in said, detail=str(said))
+        return FenceVerdict(
+            burned="burned" in said,
+            used="error" in said,
+            may_have_landed=said.get("burned") == "too low",
+            detail=str(said),
+        )
 
     def leverage_flow(self, trading_pair: str, leverage: int, *, cross: bool, nonce: int) -> Flow[None]:
         yield from self.ask("leverage", changes=True, leverage=leverage, cross=cross, nonce=nonce)

@@ -108,6 +108,7 @@ class DydxV4Perpetual(DydxV4Terms, PerpetualDerivativeBase):
     # Changes
 
     def place_flow(self, order: InFlightOrder) -> Flow[OrderUpdate]:
+        self._tradable(order.trading_pair)
         self._use(order.nonce)
         if _is_matched_later(order):
             if len(self._unmatched) >= MAX_UNMATCHED:
@@ -208,6 +209,7 @@ class DydxV4Perpetual(DydxV4Terms, PerpetualDerivativeBase):
         return FenceVerdict(
             burned=True,
             used=False,
+            may_have_landed=True,  # the indexer's row is asked for as well
             detail=f"block {height} is past {limit}, and neither transaction {name} nor the order is there",
             evidence="timeout_height_passed" if is_late else "nonce_burned",
         )
@@ -251,10 +253,12 @@ class DydxV4Perpetual(DydxV4Terms, PerpetualDerivativeBase):
     # Transactions
 
     def _placement(self, order: InFlightOrder) -> bytes:
-        """The signed transaction of an order's latest attempt: the same bytes whenever they are made."""
+        """The signed transaction of an order's latest attempt: the same bytes whenever they are made, also when its
+        market is not traded any more.
+        """
         if order.nonce is None:
             raise ValueError("an order is signed with its nonce set")
-        body = encode.place_order(order, self._tradable(order.trading_pair), self._owner())
+        body = encode.place_order(order, self._market(order.trading_pair), self._owner())
         is_short_term = encode.flags_of(order) == SHORT_TERM
         return self._sign(
             PLACE_ORDER, body, self._sequence(order.nonce, is_short_term), 0 if is_short_term else order.timeout_height

@@ -121,7 +121,7 @@ class DydxV4OrderReads(DydxV4MarketReads):
             return said
         limit = self._last_block(order, row)
         if limit is None:
-            return said if row is not None else (yield from self._in_state(order))
+            return said if row is not None else (yield from self._in_state_if_told(order))
         return said if self.is_ahead(limit, received_ns) else said + (yield from self._over(order, row, limit))
 
     def fills_flow(self, since_ns: int, until_ns: int | None = None) -> Flow[tuple[TradeUpdate, ...]]:
@@ -271,18 +271,25 @@ class DydxV4OrderReads(DydxV4MarketReads):
             return None
         return min(indexed, committed) if committed > limit else None
 
+    def _in_state_if_told(self, order: InFlightOrder) -> Flow[tuple[OrderUpdate, ...]]:
+        """The same, or nothing where the node is silent."""
+        try:
+            return (yield from self._in_state(order))
+        except TransportError:
+            return ()
+
     def _in_state(self, order: InFlightOrder) -> Flow[tuple[OrderUpdate, ...]]:
-        """What the node's state holds of a stateful order that the indexer does not show (yet)."""
+        """What the node's state holds of a stateful order that the indexer does not show (yet).
+
+        Raises TransportError where the node is silent.
+        """
         numbers, flags = identifiers.client_ids(order.venue_client_id), self.order_flags_of(order)
         if numbers is None or flags not in (CONDITIONAL, LONG_TERM) or not order.trading_pair:
             return ()
         market = self._market(order.trading_pair)
         question = node.stateful_order_query(self._address(), self.subaccount, numbers[0], flags, market.asset_id)
-        try:
-            reply = yield self.web_utils.call(node.STATEFUL_ORDER, question)
-            body = self.web_utils.found(reply)
-        except TransportError:
-            return ()
+        reply = yield self.web_utils.call(node.STATEFUL_ORDER, question)
+        body = self.web_utils.found(reply)
         if body is None:
             return ()
         found = node.stateful_order(body)

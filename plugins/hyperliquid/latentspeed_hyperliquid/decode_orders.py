@@ -109,15 +109,15 @@ def done(body: bytes) -> None:
 def fence_verdict(body: bytes) -> FenceVerdict:
     """What became of a noop with an order's nonce.
 
-    Success used the nonce up, and a nonce that is too low can never be used again; a duplicate was used by something,
-    perhaps by the order. Any other refusal shows nothing.
+    Success used the nonce up. One that is too low can never be used again, and may have been, as a duplicate was: by
+    something, perhaps by the order. Any other refusal shows nothing.
     """
     said = answer(body)
     if isinstance(said, Refusal):
         low, used = said.meaning is Meaning.NONCE_LOW, said.meaning is Meaning.NONCE_USED
         if said.meaning in (Meaning.AUTH, Meaning.RATE):
             raise said.error()
-        return FenceVerdict(burned=low, used=used, detail=said.text)
+        return FenceVerdict(burned=low, used=used, may_have_landed=low, detail=said.text)
     if said.type != "default":
         raise ProtocolError(f"unknown answer to a noop: {said.type!r}", payload=body)
     return FenceVerdict(burned=True, used=False, detail="noop accepted")

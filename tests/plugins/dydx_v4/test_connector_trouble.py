@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
-from latentspeed_dydx_v4.constants import ACCOUNT
-from latentspeed_dydx_v4.node import LATEST_BLOCK
+from latentspeed_dydx_v4.constants import ACCOUNT, GET_TX
+from latentspeed_dydx_v4.node import LATEST_BLOCK, STATEFUL_ORDER
 from latentspeed_dydx_v4.sandbox.accounts import ADDRESSES
 
 from latentspeed_cli.core.flow import Reply, Request
 from latentspeed_cli.core.in_flight_order import OrderIntent
+from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.core.types import OrderState, TimeInForce
 from latentspeed_cli.errors import (
     AuthRejected,
     OrderRejected,
     RateLimited,
+    ReplyLost,
 )
 
 from .local_venue import Venue
@@ -56,6 +59,55 @@ async def test_a_stateful_order_that_never_arrived_failed_once_its_height_is_pas
         assert isinstance(outcome.error, OrderRejected)
         again = await connector.place_order(limit(), client_order_id="a", timeout_s=20)
         assert (again.order.state, again.order.attempt) == (OrderState.OPEN, 2)
+
+
+@pytest.mark.parametrize("silent", ["indexer", "node"])
+async def test_the_height_is_past_and_somebody_who_may_have_the_order_is_silent(
+    run: Runs, venue: Venue, way: Way, monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    """It landed, the indexer does not show it, and the node that knows no transactions does not tell its state."""
+    way.faults.append("lost after")
+    send = venue.send
+    is_down = {silent: True}
+
+    def answer(request: Request) -> Reply:
+        reply = send(request)
+        is_order = "/orders" in request.url
+        if request.url.endswith((GET_TX, STATEFUL_ORDER)) or is_order:
+            if is_down.get("indexer" if is_order else "node") and not request.url.endswith(GET_TX):
+                raise ReplyLost("reset")
+            if request.url.endswith(GET_TX) or is_down:
+                gone = b'{"errors":[{"msg":"Unable to find order id"}]}' if is_order else b"not found"
+                status = 404 if is_order else 5
+                return Reply(status=status, body=gone, headers={}, received_ns=reply.received_ns)
+        return reply
+
+    monkeypatch.setattr(venue, "send", answer)
+    async with run() as connector:
+        outcome = await connector.place_order(limit(), client_order_id="a", is_new_id=True, timeout_s=2)
+        assert outcome.order.state is OrderState.PENDING_SUBMIT
+        is_down.clear()
+        found = await connector.resolve(outcome.order)
+    assert found.state is OrderState.OPEN
+
+
+async def test_an_open_question_is_settled_when_the_market_is_not_traded_any_more(
+    run: Runs, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way.faults.append("lost before")
+    send = way.send
+    async with run() as connector:
+
+        async def halting(request: Request) -> Reply:
+            if request.changes:
+                market = connector.symbols.pair("BTC-USD")
+                halted = msgspec.structs.replace(market, is_active=False, refusal="it is FINAL_SETTLEMENT")
+                connector.symbols = SymbolMap([halted])
+            return await send(request)
+
+        monkeypatch.setattr(way, "send", halting)
+        outcome = await place(connector, limit())
+    assert (outcome.order.state, kinds(outcome.order)) == (OrderState.FAILED, ["timeout_height_passed"])
 
 
 async def test_a_short_term_order_that_never_arrived_is_expired(run: Runs, way: Way) -> None:
