@@ -33,6 +33,7 @@ class Meaning(enum.Enum):
     RATE = "rate"  # refused for the rate; nothing accepted
     NONCE_USED = "nonce used"  # something with this nonce was accepted, perhaps this very request
     NONCE_LOW = "nonce low"  # this nonce can never be accepted any more, but may have been
+    NONCE = "nonce"  # something about the nonce in words that are not known: it proves nothing
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +54,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
                 )
             case Meaning.RATE:
                 return RateLimited(self.text, venue_code=self.code, retry_after_ms=ADDRESS_LIMIT_RETRY_MS)
-            case Meaning.NONCE_USED | Meaning.NONCE_LOW:
+            case Meaning.NONCE_USED | Meaning.NONCE_LOW | Meaning.NONCE:
                 return OutcomeUnknown(self.text, venue_code=self.code)
             case _:
                 return OrderRejected(self.text, venue_code=self.code)
@@ -96,7 +97,6 @@ TABLE: tuple[tuple[str, str, Meaning], ...] = (
     # the whole action
     ("Unable to recover signer", "bad_signature", Meaning.AUTH),
     ("User or API Wallet", "unknown_signer", Meaning.AUTH),
-    ("L1 error: User or API Wallet", "unknown_signer", Meaning.AUTH),
     ("Must deposit before performing actions", "must_deposit", Meaning.AUTH),
     ("Vault not registered", "unknown_vault", Meaning.AUTH),
     ("Agent valid_until already expired", "agent_expired", Meaning.AUTH),
@@ -116,14 +116,19 @@ TABLE: tuple[tuple[str, str, Meaning], ...] = (
 )
 
 
-# One alternation of all beginnings, in the table's order: a text is compared once, not fifty times.
-_BEGINNINGS = re.compile("|".join(f"({re.escape(beginning)})" for beginning, _, _ in TABLE))
+# One alternation of all beginnings, in the table's order: a text is compared once, not fifty times. Refusals of a whole
+# action had a prefix once.
+_BEGINNINGS = re.compile(f"(?:L1 error: )?(?:{'|'.join(f'({re.escape(beginning)})' for beginning, _, _ in TABLE)})")
 
 
 def understand(text: str) -> Refusal:
-    """What a text of the venue proves. A text that is not in the table is an explicit refusal all the same."""
+    """What a text of the venue proves.
+
+    One that is not in the table is an explicit refusal all the same, unless it is about the nonce: then an earlier copy
+    of the same request may have been accepted.
+    """
     found = _BEGINNINGS.match(text)
     if found is None or found.lastindex is None:
-        return Refusal(text=text, code=None, meaning=Meaning.REJECTED)
+        return Refusal(text=text, code=None, meaning=Meaning.NONCE if "nonce" in text.lower() else Meaning.REJECTED)
     _, code, meaning = TABLE[found.lastindex - 1]
     return Refusal(text=text, code=code, meaning=meaning)

@@ -160,6 +160,8 @@ def test_an_expired_action_never_reached_the_book(connector: HyperliquidPerpetua
         (refused("Too many cumulative requests sent (2 > 1) for ..."), RateLimited, "address_rate_limit"),
         (refused("Invalid nonce: duplicate nonce 1790000000000"), OutcomeUnknown, "duplicate_nonce"),
         (refused("Invalid nonce: nonce too low 1 < 2"), OutcomeUnknown, "nonce_too_low"),
+        (refused("L1 error: Invalid nonce: duplicate nonce 1"), OutcomeUnknown, "duplicate_nonce"),
+        (refused("Nonce rejected, in words of next year"), OutcomeUnknown, None),
         (reply(b"null", status=429), RateLimited, "429"),
         (reply(b"Failed to deserialize the JSON body into the target type", status=422), OrderRejected, "422"),
         (reply(b"Failed to parse the request body as JSON", status=400), OrderRejected, "400"),
@@ -301,20 +303,27 @@ def test_cancels_that_are_not_answered(
 
 
 @pytest.mark.parametrize(
-    ("answer", "burned", "used"),
+    ("answer", "burned", "used", "may_have_landed"),
     [
-        (DONE, True, False),
-        (refused("Invalid nonce: nonce too low 1 < 2"), True, False),
-        (refused("Invalid nonce: duplicate nonce 1"), False, True),
-        (refused("a text of next year"), False, False),
+        (DONE, True, False, False),
+        (refused("Invalid nonce: nonce too low 1 < 2"), True, False, True),
+        (refused("Invalid nonce: duplicate nonce 1"), False, True, False),
+        (refused("a text of next year"), False, False, False),
+        (refused("L1 error: Invalid nonce: duplicate nonce 1"), False, True, False),
+        (refused("Nonce rejected, in words of next year"), False, False, False),
     ],
 )
 def test_fencing(
-    connector: HyperliquidPerpetual, make_order: MakeOrder, answer: object, burned: bool, used: bool
+    connector: HyperliquidPerpetual,
+    make_order: MakeOrder,
+    answer: object,
+    burned: bool,
+    used: bool,
+    may_have_landed: bool,
 ) -> None:
     asked, verdict = walk(connector.fence_flow(make_order()), answer)
     assert (asked[0]["action"], asked[0]["nonce"]) == ({"type": "noop"}, 1_790_000_000_000)
-    assert (verdict.burned, verdict.used) == (burned, used)
+    assert (verdict.burned, verdict.used, verdict.may_have_landed) == (burned, used, may_have_landed)
 
 
 def test_a_fence_that_was_not_understood_shows_nothing(connector: HyperliquidPerpetual, make_order: MakeOrder) -> None:

@@ -32,6 +32,13 @@ def test_a_text_that_is_not_in_the_table_is_a_refusal_all_the_same(text: str) ->
     assert type(refusal.error()) is OrderRejected
 
 
+@pytest.mark.parametrize("text", ["Nonce rejected", "invalid nonce", "L1 error: bad nonce 1790000000000"])
+def test_a_text_about_the_nonce_that_is_not_in_the_table_proves_nothing(text: str) -> None:
+    refusal = understand(text)
+    assert (refusal.code, refusal.meaning) == (None, Meaning.NONCE)
+    assert type(refusal.error()) is OutcomeUnknown
+
+
 # The texts of the venue, as its answers and its documentation spell them.
 @pytest.mark.parametrize(
     ("text", "code"),
@@ -45,6 +52,7 @@ def test_a_text_that_is_not_in_the_table_is_a_refusal_all_the_same(text: str) ->
         ("Order value too large. Max is $5000000.", "max_notional"),
         ("Order was never placed, already canceled, or filled. asset=173", "not_live"),
         ("User or API Wallet 0x281abb829ea0b0291ce0 does not exist.", "unknown_signer"),
+        ("L1 error: User or API Wallet 0x281abb829ea0b0291ce0 does not exist.", "unknown_signer"),
         ("Must deposit before performing actions. User: 0xe7c2", "must_deposit"),
         ("Invalid nonce: duplicate nonce 1788779861589", "duplicate_nonce"),
         ("Action already expired", "expired"),
