@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import IO
 
 import msgspec
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -34,6 +35,7 @@ from .records import (
 MAX_ROWS = 25
 LEVELS = 10
 REDRAWS_PER_S = 8
+WIDEST = 10_000
 LONG_TIME = len("2026-11-26T09:00:00.000000000Z")
 _ENDED = frozenset({"FILLED", "CANCELLED", "EXPIRED", "FAILED"})
 
@@ -130,14 +132,35 @@ def _is_over(record: Record) -> bool:
 
 def _table(records: list[Record], *, title: str | None = None) -> Table:
     columns = records[-1].columns
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     rows = [[_cell(cells.get(name)) for name in columns] for cells in map(msgspec.to_builtins, records)]
+    table = _Whole(title=title, title_justify="left", box=None, pad_edge=False)
     for name, *cells in zip(columns, *rows, strict=True):
         numeric = all(cell == "-" or cell.lstrip("-").replace(".", "", 1).isdigit() for cell in cells)
-        table.add_column(Text(name), justify="right" if numeric else "left")
+        table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
         table.add_row(*map(Text, row))
     return table
+
+
+class _Whole(Table):
+    """A table that cuts nothing that it shows: half a price looks like a price.
+
+    Where it is too wide, its heads are broken at their underscores, and then its last columns are left out and named.
+    """
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self._is_too_wide(console, options):
+            for column in self.columns:
+                column.header = Text(str(column.header).replace("_", "\n"))
+        left_out: list[str] = []
+        while len(self.columns) > 1 and self._is_too_wide(console, options):
+            left_out.insert(0, str(self.columns.pop().header).replace("\n", "_"))
+        yield from super().__rich_console__(console, options)
+        if left_out:
+            yield Text(f"too narrow for {', '.join(left_out)}", style="dim")
+
+    def _is_too_wide(self, console: Console, options: ConsoleOptions) -> bool:
+        return Measurement.get(console, options.update(max_width=WIDEST), self).maximum > options.max_width
 
 
 def _cell(value: object) -> str:
