@@ -7,14 +7,12 @@ of three; sandbox_cpu_s: what the sandbox worked in that time. It fails when a c
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
-import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from figures import PATIENCE_S, PROGRAM, environ, sandbox
+from figures import PATIENCE_S, PROGRAM, cpu_s, environ, folders, sandbox, workplace
 
 from latentspeed_cli.sandbox import supervisor
 from latentspeed_cli.sandbox.home import Home
@@ -35,12 +33,6 @@ def opened(venue: str, pair: str, environment: dict[str, str]) -> tuple[float, l
     if done.returncode:
         raise SystemExit(f"{command} ended with {done.returncode}\n{done.stderr.decode()}")
     return taken, [json.loads(line)["ts_ns"] for line in done.stdout.splitlines()]
-
-
-def cpu_s(pid: int) -> float:
-    """What a process worked so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def paged(venue: str, folder: Path, environment: dict[str, str]) -> dict[str, float]:
@@ -69,11 +61,8 @@ def paged(venue: str, folder: Path, environment: dict[str, str]) -> dict[str, fl
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="latentspeed-bench-") as name:
-        folder = Path(name)
-        places = {f"LATENTSPEED_{kind}_DIR": name for kind in ("STATE", "CONFIG", "CACHE")}
-        with sandbox(folder):
-            print(json.dumps({venue: paged(venue, folder, environ() | places) for venue in VENUES}))
+    with workplace() as folder, sandbox(folder):
+        print(json.dumps({venue: paged(venue, folder, environ() | folders(folder)) for venue in VENUES}))
 
 
 if __name__ == "__main__":

@@ -7,14 +7,12 @@ each tab. In turns. It fails when what is offered is not what there is.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import subprocess
-import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from figures import PATIENCE_S, PROGRAM, environ, sandbox
+from figures import PATIENCE_S, PROGRAM, environ, folders, sandbox, workplace
 
 ROUNDS = 30
 ORDERS = 3
@@ -40,12 +38,10 @@ def offered(words: str, environment: dict[str, str]) -> tuple[set[str], float, f
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="latentspeed-bench-") as name, sandbox(Path(name)):
-        config = Path(name) / "config.toml"
-        config.write_text("".join(f'[profiles.{profile}]\nvenue = "hyperliquid"\n' for profile in PROFILES))
-        os.chmod(config, 0o600)
-        places = {f"LATENTSPEED_{kind}_DIR": name for kind in ("STATE", "CACHE")}
-        environment = environ() | places | {"LATENTSPEED_CONFIG": str(config)}
+    with workplace() as folder, sandbox(folder):
+        environment = environ() | folders(folder)
+        profiles = "".join(f'[profiles.{profile}]\nvenue = "hyperliquid"\n' for profile in PROFILES)
+        Path(environment["LATENTSPEED_CONFIG"]).write_text(profiles)
         ids = {run("place buy BTC 0.001 mid-10% --post-only -o id", environment).strip() for _ in range(ORDERS)}
         expected = {
             "pairs": ("latentspeed book BTC", {"BTC-USD"}),

@@ -1,4 +1,4 @@
-"""What the runs of figures share: rows of a table, other programs that are timed, a sandbox for a while.
+"""What the runs of figures share: rows of a table, other programs that are timed, a place and a sandbox for a while.
 
 run.py and streams.py print the tables; each other script of this folder measures one thing and prints JSON.
 """
@@ -11,6 +11,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,6 +103,19 @@ def in_turns(
     return statistics.median(pair[0] for pair in taken), statistics.median(pair[1] for pair in taken)
 
 
+def cpu_s(pid: int) -> float:
+    """What a process worked so far. Needs /proc."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def workplace(what: str = "bench") -> Iterator[Path]:
+    """A folder for everything that is written meanwhile."""
+    with tempfile.TemporaryDirectory(prefix=f"latentspeed-{what}-") as name:
+        yield Path(name)
+
+
 @contextmanager
 def sandbox(folder: Path, scenario: str = "default") -> Iterator[SandboxInfo]:
     info = supervisor.start(folder, Options(port=0, scenario=scenario))
@@ -117,8 +131,10 @@ def environ() -> dict[str, str]:
 
 
 def folders(folder: Path) -> dict[str, str]:
-    """The environment that keeps state, configuration and cache in one folder."""
-    return {f"LATENTSPEED_{kind}_DIR": str(folder) for kind in ("STATE", "CONFIG", "CACHE")}
+    """The environment that keeps state and cache in one folder, beside a configuration that is made there, empty."""
+    config = folder / "config.toml"
+    config.touch(mode=0o600)
+    return {f"LATENTSPEED_{kind}_DIR": str(folder) for kind in ("STATE", "CACHE")} | {"LATENTSPEED_CONFIG": str(config)}
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -6,7 +6,6 @@ a figure that misses its aim says so and fails nothing.
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from time import sleep
 
@@ -19,6 +18,7 @@ from figures import (
     PYTHON,
     Row,
     environ,
+    folders,
     in_turns,
     ms,
     percentile,
@@ -26,6 +26,7 @@ from figures import (
     script,
     show,
     us,
+    workplace,
 )
 
 BLOCK_S = 0.64  # of the local chain
@@ -139,8 +140,7 @@ def help_page(rounds: int = 20) -> Row:
 
 def placing(folder: Path, rounds: int = 10) -> list[Row]:
     """`place` on a running sandbox, whole process, beside a minimal script with the venue's own client."""
-    environment = environ() | {f"LATENTSPEED_{kind}_DIR": str(folder / kind.lower()) for kind in ("CONFIG", "CACHE")}
-    environment["LATENTSPEED_STATE_DIR"] = str(folder)
+    environment = environ() | folders(folder)
     with sandbox(folder) as info:
         venue, dydx = info.venues["hyperliquid"], info.venues["dydx_v4"]
         order = ("buy", "BTC", "0.001")
@@ -189,8 +189,7 @@ def sandbox_rate(name: str, wire: str, folder: Path, orders: int, least: int) ->
 
 def main() -> None:
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="latentspeed-bench-") as name:
-        folder = Path(name)
+    with workplace() as folder:
         for part in ("sign", "buy", "place", "rate", "chain"):
             (folder / part).mkdir(mode=0o700)
         rows += signing()

@@ -19,6 +19,7 @@ from time import perf_counter
 
 import grpc.aio
 import msgspec
+from figures import sandbox
 from latentspeed_dydx_v4 import chain_state, constants, encode, identifiers, node, tx
 from latentspeed_dydx_v4 import markets as dydx_markets
 from latentspeed_dydx_v4.auth import DydxV4Auth
@@ -36,8 +37,7 @@ from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.order_state import Facts
 from latentspeed_cli.core.types import OrderType, TimeInForce, TradeType
 from latentspeed_cli.keys import Secret
-from latentspeed_cli.sandbox import supervisor
-from latentspeed_cli.sandbox.home import Home, Options, VenueInfo
+from latentspeed_cli.sandbox.home import Home, VenueInfo
 
 CONNECTIONS = 5
 NOTIONAL = Decimal(20)
@@ -219,11 +219,10 @@ LOADS = {"hyperliquid": hyperliquid, "dydx_v4": dydx}
 
 
 async def measure(name: str, folder: Path, total: int) -> dict[str, object]:
-    info = supervisor.start(folder, Options(port=0, scenario="bench"))
     running = Home(folder).running()
     assert running is not None
     pinned = pin(running.pid, 0) and pin(0, 1)
-    load = await LOADS[name](info.venues[name], running.port, total // CONNECTIONS)
+    load = await LOADS[name](running.info.venues[name], running.port, total // CONNECTIONS)
     assert len(load.batches) == CONNECTIONS
     before = perf_counter()
     await asyncio.gather(*(load.send_all(orders) for orders in load.batches))
@@ -233,10 +232,8 @@ async def measure(name: str, folder: Path, total: int) -> dict[str, object]:
 
 
 def main(name: str, folder: Path, total: int) -> None:
-    try:
+    with sandbox(folder, "bench"):
         json.dump(asyncio.run(measure(name, folder, total)), sys.stdout)
-    finally:
-        supervisor.stop(folder)
 
 
 if __name__ == "__main__":

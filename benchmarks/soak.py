@@ -15,13 +15,12 @@ import argparse
 import asyncio
 import json
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from figures import folders, sandbox
+from figures import folders, sandbox, workplace
 from soak_command import Command
 from soak_relay import Relay
 from soak_trading import PAIRS, Trader
@@ -223,10 +222,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.cut_every <= OUTAGE_S:
         parser.error(f"--cut-every has to be longer than the outage after a cut, {OUTAGE_S:g} s")
-    with tempfile.TemporaryDirectory(prefix="latentspeed-soak-") as name:
-        folder = Path(name)
-        with sandbox(folder / "sandbox") as info:
-            result = asyncio.run(Soak(options, folder, info).run())
+    with workplace("soak") as folder, sandbox(folder / "sandbox") as info:
+        result = asyncio.run(Soak(options, folder, info).run())
     json.dump(result, sys.stdout, indent=1)
     print()
     raise SystemExit(0 if result["whole"] else 1)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from figures import environ, folders
+from figures import cpu_s, environ, folders
 from soak_verdict import Told
 
 # Every record begins so. Most are market data, of which only the schema is needed.
@@ -68,7 +67,7 @@ class Command:
         self.check()
         assert self._process is not None
         assert self._reading is not None
-        self.cpu_s = _cpu_s(self._process.pid)
+        self.cpu_s = cpu_s(self._process.pid)
         self._process.send_signal(signal.SIGINT)
         await self._reading
         if await self._process.wait() not in ENDS:
@@ -102,8 +101,3 @@ class Command:
                 self.controls[json.loads(line)["kind"]] += 1
             elif schema in OF_ACCOUNT:
                 self.told.note(json.loads(line))
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -13,13 +13,13 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import time
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
-from stream_rate import LINE, PYTHON, READ_BYTES, environ, feed
+from figures import PYTHON, workplace
+from stream_rate import LINE, READ_BYTES, fed, feed
 
 MESSAGES = 10_000_000
 MARKETS = 200
@@ -45,18 +45,16 @@ def resident_mib(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / MIB
 
 
-def grown(channel: str, url: str, coins: Sequence[str], messages: int, folder: str) -> dict[str, float]:
+def grown(channel: str, url: str, coins: Sequence[str], messages: int, folder: Path) -> dict[str, float]:
     """One stream until the feed has sent so many messages."""
     pairs = [f"{coin}-USD" for coin in coins]
     command = [PYTHON, "-P", "-m", "latentspeed_cli", "stream", channel, *pairs, "-o", "ndjson"]
     records, samples = 0, []
     began_s = next_s = time.monotonic()
-    complaints = Path(folder) / "stderr"
+    complaints = folder / "stderr"
     with (
         complaints.open("wb") as stderr,
-        subprocess.Popen(
-            command, env=environ(folder, url), stdout=subprocess.PIPE, stderr=stderr, bufsize=0
-        ) as program,
+        subprocess.Popen(command, env=fed(folder, url), stdout=subprocess.PIPE, stderr=stderr, bufsize=0) as program,
     ):
         assert program.stdout is not None
         while read := program.stdout.read(READ_BYTES):
@@ -93,7 +91,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=MESSAGES)
     messages = parser.parse_args().messages
     told = {}
-    with tempfile.TemporaryDirectory(prefix="latentspeed-bench-") as folder:
+    with workplace() as folder:
         for name, (channel, markets, share) in SHAPES.items():
             with feed(markets, 0) as (url, coins):
                 told[name] = grown(channel, url, coins, int(messages * share), folder)

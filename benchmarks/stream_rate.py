@@ -12,18 +12,14 @@ import os
 import re
 import resource
 import subprocess
-import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent
-PYTHON = sys.executable
-PEERS = str(ROOT / ".venv-peers" / "bin" / "python")
+from figures import HERE, PEERS, PYTHON, environ, folders, workplace
+
 SECONDS = 5.0
 # What is measured has the last core for itself; the feed, and who reads what is printed, share the first.
 CORES = sorted(os.sched_getaffinity(0))
@@ -73,10 +69,9 @@ def measured(command: Sequence[str], environment: dict[str, str]) -> dict[str, f
     return {"records": records, "seconds": last_s - first_s, "cpu_us": cpu_s / records * 1e6}
 
 
-def environ(folder: str, url: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LATENTSPEED_")}
-    places = {f"LATENTSPEED_{kind}_DIR": folder for kind in ("STATE", "CONFIG", "CACHE")}
-    return kept | places | {"LATENTSPEED_NETWORK": "sandbox", "LATENTSPEED_BASE_URL": url}
+def fed(folder: Path, url: str) -> dict[str, str]:
+    """The environment in which the feed is the venue."""
+    return environ() | folders(folder) | {"LATENTSPEED_NETWORK": "sandbox", "LATENTSPEED_BASE_URL": url}
 
 
 def ours(pairs: Sequence[str], seconds: float) -> list[str]:
@@ -95,7 +90,7 @@ def ours(pairs: Sequence[str], seconds: float) -> list[str]:
     ]
 
 
-def rates(folder: str) -> dict[str, dict[str, float]]:
+def rates(folder: Path) -> dict[str, dict[str, float]]:
     told = {}
     with feed(1, 0) as (url, coins):
         programs = {
@@ -105,16 +100,16 @@ def rates(folder: str) -> dict[str, dict[str, float]]:
             "ccxt.pro": [PEERS, "-P", str(HERE / "ccxt_stream.py"), url, str(SECONDS), *coins],
         }
         for name, command in programs.items():
-            told[name] = measured(command, environ(folder, url))
+            told[name] = measured(command, fed(folder, url))
     return told
 
 
-def many(folder: str) -> dict[str, float]:
+def many(folder: Path) -> dict[str, float]:
     with feed(MANY_PAIRS, MANY_RATE) as (url, coins):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         command = ours([f"{coin}-USD" for coin in coins], MANY_SECONDS)
         late_ms: list[float] = []
-        with subprocess.Popen(command, env=environ(folder, url), stdout=subprocess.PIPE, bufsize=0) as program:
+        with subprocess.Popen(command, env=fed(folder, url), stdout=subprocess.PIPE, bufsize=0) as program:
             assert program.stdout is not None
             os.sched_setaffinity(program.pid, {CORES[-1]})
             rest = b""
@@ -135,7 +130,7 @@ def many(folder: str) -> dict[str, float]:
 
 def main() -> None:
     os.sched_setaffinity(0, {CORES[0]})
-    with tempfile.TemporaryDirectory(prefix="latentspeed-bench-") as folder:
+    with workplace() as folder:
         print(json.dumps({"rates": rates(folder), "many": many(folder)}))
 
 
