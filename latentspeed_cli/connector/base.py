@@ -327,11 +327,11 @@ class ConnectorBase(ConnectorView):
         News wakes it at once, whoever brings it (keep_up() does); without any the order is read now and then.
         """
         self._take_up(order)
-        client_order_id = order.client_order_id
+        ledger = self._ledger
         loop, news = asyncio.get_running_loop(), asyncio.Event()
 
         def is_over() -> bool:
-            return reached(self.tracker[client_order_id], target)
+            return reached(ledger.now(order), target)
 
         def wake(event: Event) -> None:
             news.set()
@@ -341,7 +341,7 @@ class ConnectorBase(ConnectorView):
             async with asyncio.timeout(timeout_s):
                 for wait_s in chain(POLL_WAITS_S, repeat(POLL_WAITS_S[-1])):
                     if not is_over():
-                        await self._reconciler.try_refresh(self.tracker[client_order_id])
+                        await self._reconciler.try_refresh(ledger.now(order))
                     read_again_at = loop.time() + wait_s
                     while not is_over() and loop.time() < read_again_at:
                         news.clear()
@@ -354,7 +354,7 @@ class ConnectorBase(ConnectorView):
             pass
         finally:
             self.remove_listener(Event, wake)
-        return self.tracker[client_order_id]
+        return ledger.now(order)
 
 
 _ALIVE = tuple(state for state in OrderState if not state.is_done)

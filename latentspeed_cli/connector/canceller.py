@@ -154,10 +154,11 @@ class Canceller:
                 await _in_time(self._reader.ready(order=order), deadline)
                 sequence = self._flows.sequence_for(order)
                 attempt, nonce = self._parts.journal.begin_cancel(order, signer=auth.signer, sequence=sequence)
-                sent = True
+                is_first, sent = not sent, True
                 tried = await self._try_once(order, attempt, nonce, deadline=deadline)
-                order, refusal = tried.order, tried.refusal
-                if refusal is not None:
+                order = tried.order
+                if tried.refusal is not None:  # of this one: what an earlier one did is not known
+                    refusal = tried.refusal if is_first else None
                     break
                 if tried.is_taken:
                     order = await self._watch(order, deadline=deadline)
@@ -183,11 +184,11 @@ class Canceller:
                     if order.is_done:
                         break
                     await asyncio.sleep(wait_s)
-                    order = await self._reconciler.try_refresh(self._ledger.tracker[order.client_order_id])
+                    order = await self._reconciler.try_refresh(self._ledger.now(order))
                     if look % LOOKS_BEFORE_ANOTHER == 0 and not order.is_done and await self._is_listed(order):
                         break
         except TimeoutError:
-            order = self._ledger.tracker[order.client_order_id]
+            order = self._ledger.now(order)
         return order
 
     async def _outwait(self, order: InFlightOrder) -> InFlightOrder:
@@ -232,12 +233,12 @@ class Canceller:
         else:
             is_taken = update.report is Report.NOTE
             self._ledger.record([update], kind="cancel_reply", of=order)
-            order = self._ledger.tracker[order.client_order_id]
+            order = self._ledger.now(order)
         try:
             async with asyncio.timeout_at(deadline):
                 order = await self._reconciler.try_refresh(order)
         except TimeoutError:
-            order = self._ledger.tracker[order.client_order_id]
+            order = self._ledger.now(order)
         return _Tried(order=order, is_taken=is_taken)
 
     def _reply_by(self, deadline: float) -> float:

@@ -91,7 +91,7 @@ class Finder:
                 found = parts.journal.adopt(found)
             order = self._ledger.start(found)
         self._ledger.record(updates, of=order)
-        return self._ledger.tracker[order.client_order_id]
+        return self._ledger.now(order)
 
     def take_up_all(self, updates: Sequence[OrderUpdate]) -> list[InFlightOrder]:
         """The orders of a list, one report each."""

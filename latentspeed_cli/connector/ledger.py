@@ -56,6 +56,11 @@ class Ledger:
         stored = self.journal.order(client_order_id)
         return self.tracker.get(client_order_id) if stored is None else self.start(stored)
 
+    def now(self, order: InFlightOrder) -> InFlightOrder:
+        """`order` as it is known now. The tracker lets go of orders that are done: such a one is taken up again."""
+        known = self.tracker.get(order.client_order_id)
+        return known or self.reload(order.client_order_id) or self.start(order)
+
     def record(self, news: Sequence[News], *, kind: str = "report", of: InFlightOrder | None = None) -> list[Event]:
         """Write down what is new in `news`, tell the tracker, and publish what follows.
 
@@ -64,6 +69,7 @@ class Ledger:
         that we were not told to touch stays in memory. Raises JournalError; then nothing was told.
         """
         by_order: dict[str | None, list[News]] = {}
+        about: dict[str | None, InFlightOrder] = {}
         for item in news:
             order = self.match(item) if of is None else of
             if order is None:
@@ -75,12 +81,13 @@ class Ledger:
                 stamped = msgspec.structs.replace(item, client_order_id=known.client_order_id)
                 if learn(known.facts, stamped) is not known.facts:
                     by_order.setdefault(known.client_order_id, []).append(stamped)
+                    about[known.client_order_id] = known
         events: list[Event] = []
         for client_order_id, items in by_order.items():
             written = items
             if client_order_id is None:
                 written = [item for item in items if isinstance(item, TradeUpdate)]
-            elif self._is_strange(client_order_id):
+            elif self._is_strange(self.now(about[client_order_id])):
                 written = []
             if written:
                 self.journal.record(written, kind=kind, client_order_id=client_order_id)
@@ -103,7 +110,7 @@ class Ledger:
             **fields,
         )
         self.record([update], kind=kind)
-        return self.tracker[order.client_order_id]
+        return self.now(order)
 
     def fail(self, order: InFlightOrder, evidence_kind: str, detail: str, *, kind: str) -> InFlightOrder:
         """The order's attempt is refused, or proved never to land."""
@@ -149,8 +156,8 @@ class Ledger:
         )
         self.listeners.publish(self.tracker.apply(update))
 
-    def _is_strange(self, client_order_id: str) -> bool:
-        return self.tracker[client_order_id].is_external and self.journal.order(client_order_id) is None
+    def _is_strange(self, order: InFlightOrder) -> bool:
+        return order.is_external and self.journal.order(order.client_order_id) is None
 
     def _from_journal(self, item: News) -> InFlightOrder | None:
         for text in (item.client_order_id, item.venue_client_id, item.exchange_order_id):

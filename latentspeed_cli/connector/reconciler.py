@@ -70,7 +70,7 @@ class Reconciler:
 
     async def try_refresh(self, order: InFlightOrder) -> InFlightOrder:
         """The same, or the order as it is known when the venue cannot be asked."""
-        return await self._try("order", partial(self.refresh, order)) or self._ledger.tracker[order.client_order_id]
+        return await self._try("order", partial(self.refresh, order)) or self._ledger.now(order)
 
     async def read_fills(self, order: InFlightOrder) -> InFlightOrder:
         """Read the account's fills since the order was made; those of other known orders are news as well."""
@@ -79,7 +79,7 @@ class Reconciler:
         overlap_ns = WIDE_OVERLAP_NS if is_missing else OVERLAP_NS
         fills = await self._reader.fills(max(order.created_ts_ns - overlap_ns, 0))
         ledger.record([fill for fill in fills if ledger.match(fill) is not None])
-        return ledger.tracker[order.client_order_id]
+        return ledger.now(order)
 
     async def complete_fills(self, order: InFlightOrder) -> InFlightOrder:
         """Read fills until they explain what the venue says was executed, or patience ends. Trouble is not raised."""
@@ -94,13 +94,13 @@ class Reconciler:
     async def _read_status(self, order: InFlightOrder) -> InFlightOrder:
         updates = await self._reader.ask(lambda: self._flows.order_status_flow(order))
         self._ledger.record(updates, of=order)
-        return self._ledger.tracker[order.client_order_id]
+        return self._ledger.now(order)
 
     async def _read_open_orders(self, order: InFlightOrder) -> InFlightOrder:
         ledger = self._ledger
         updates = await self._reader.open_orders()
         ledger.record([update for update in updates if ledger.match(update) is not None])
-        return ledger.tracker[order.client_order_id]
+        return ledger.now(order)
 
     # Settling
 
@@ -119,7 +119,7 @@ class Reconciler:
                     await asyncio.sleep(PENDING_WAIT_S)
                     order = await self._look_again(order)
         except TimeoutError:
-            order = self._ledger.tracker[order.client_order_id]
+            order = self._ledger.now(order)
         return order
 
     async def follow(self, order: InFlightOrder, *, deadline: float) -> InFlightOrder:
@@ -141,7 +141,7 @@ class Reconciler:
                         await asyncio.sleep(PENDING_WAIT_S)
                         order = await self._look_again(order)
         except TimeoutError:
-            order = self._ledger.tracker[order.client_order_id]
+            order = self._ledger.now(order)
         if is_undecided(order):
             reason = "the venue took it, and nothing has shown since what became of it"
             order = self._ledger.report(order, Report.UNKNOWN, kind="note", reason=reason)
@@ -157,7 +157,7 @@ class Reconciler:
 
     async def _look_again(self, order: InFlightOrder) -> InFlightOrder:
         """The order as a stream has told it meanwhile, else as the venue says when asked for it alone."""
-        order = self._ledger.tracker[order.client_order_id]
+        order = self._ledger.now(order)
         if self._is_settled(order):
             return order
         return await self._try("order status", partial(self._read_status, order)) or order
@@ -198,7 +198,7 @@ class Reconciler:
                 order, all_answered = await self._look(order)
                 is_proved = is_proved or all_answered
             finally:  # also when time runs out: nobody could prove it again as easily
-                order = self._ledger.tracker[order.client_order_id]
+                order = self._ledger.now(order)
                 if is_proved and is_undecided(order):
                     order = self._ledger.fail(order, verdict.evidence, verdict.detail, kind="proof")
         elif verdict.used or verdict.is_there:

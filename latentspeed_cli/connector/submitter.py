@@ -130,7 +130,7 @@ class Submitter:
                 return Sent(order=order, may_go_again=True)
         else:
             self._ledger.record([update], kind="reply", of=order)
-            order = self._ledger.tracker[order.client_order_id]
+            order = self._ledger.now(order)
             if update.report is Report.NOTE:
                 order = await self._reconciler.follow(order, deadline=deadline)
         if not is_undecided(order) and not order.fills_complete:
@@ -143,7 +143,7 @@ class Submitter:
             async with asyncio.timeout_at(deadline):
                 return await self._reconciler.complete_fills(order)
         except TimeoutError:
-            return self._ledger.tracker[order.client_order_id]
+            return self._ledger.now(order)
 
     # The commit
 

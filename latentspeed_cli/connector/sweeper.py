@@ -131,7 +131,7 @@ class Sweeper:
             orders = [order for name in names if (order := journal.order(name)) is not None and _is_unsettled(order)]
             await self._settle_each(orders, auth, deadline=deadline)
             names = [order.client_order_id for order in orders]
-            is_settled = not any(_is_unsettled(self._ledger.tracker[name]) for name in names)
+            is_settled = not any(_is_unsettled(self._ledger.now(order)) for order in orders)
             if is_settled or loop.time() + AGAIN_AFTER_S >= deadline:
                 return
             await asyncio.sleep(AGAIN_AFTER_S)

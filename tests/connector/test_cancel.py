@@ -105,6 +105,18 @@ async def test_a_lost_reply_is_settled_by_reading_and_by_cancelling_again(rig: R
     assert len(nonces) == len(set(nonces)), "every cancel has a nonce of its own"
 
 
+@pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.LIMITED])
+async def test_a_cancel_that_is_refused_after_one_was_lost_does_not_say_that_nothing_was_sent(
+    rig: Rig, fault: Fault
+) -> None:
+    async with rig.connector() as connector:
+        order = (await placed(connector)).order
+        rig.http.faults["cancel"].extend([Fault.LOST_BEFORE, fault])
+        outcome = await connector.cancel(order)
+    assert (outcome.order.state, outcome.outcome) == (OrderState.PENDING_CANCEL, "unknown")
+    assert isinstance(outcome.error, OutcomeUnknown)
+
+
 async def test_a_cancel_nobody_answers_is_unknown(rig: Rig) -> None:
     async with rig.connector() as connector:
         order = (await placed(connector)).order
