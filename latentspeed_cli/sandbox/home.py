@@ -54,7 +54,9 @@ class SandboxInfo(msgspec.Struct, frozen=True, kw_only=True):
         """Where the venue `name` listens. Raises PluginError when the sandbox has none of that name."""
         if name not in self.venues:
             raise PluginError(
-                f"the sandbox has no venue {name!r}", hint="see its log, and `latentspeed connectors check`"
+                f"the sandbox that runs has no venue {name!r}",
+                hint="if the connector is newer than it, `latentspeed sandbox stop`; else see its log (sandbox.log), "
+                "and `latentspeed connectors check`",
             )
         return self.venues[name]
 
