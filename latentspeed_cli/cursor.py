@@ -24,6 +24,8 @@ MAX_BYTES = 16 * 1024 * 1024
 # News may come this much later than what happened after it: everything since then is asked for again, and compared.
 OVERLAP_NS = 600 * NS_PER_S
 MAX_SEEN = 50_000
+# Members of Owner whose names are no words for people.
+_WORDS = {"instance": "sandbox", "pairs": "choice of pairs"}
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +82,8 @@ class Cursor:
             its, ours = getattr(place.owner, field.name), getattr(owner, field.name)
             if its != ours:
                 raise UsageError(
-                    f"{path} is the cursor of another {field.name}: {_shown(its)}, not {_shown(ours)}",
+                    f"{path} is the cursor of another {_WORDS.get(field.name, field.name)}: "
+                    f"{_shown(its)}, not {_shown(ours)}",
                     hint="each account, network, channel and choice of pairs needs a cursor of its own",
                 )
         return cls(path, place, is_new=False)
