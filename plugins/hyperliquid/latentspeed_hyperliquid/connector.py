@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from latentspeed_cli.connector.perpetual import PerpetualDerivativeBase
 from latentspeed_cli.connector.venue import FenceVerdict, Markets
@@ -26,7 +28,6 @@ from .payloads import (
     CandleRow,
     ClearinghouseState,
     ExchangeStatus,
-    Fill,
     FundingRow,
     Meta,
     MetaAndContexts,
@@ -44,6 +45,7 @@ from .web_utils import HyperliquidWebUtils
 if TYPE_CHECKING:
     from .auth import HyperliquidAuth
 
+T = TypeVar("T")
 NS_PER_MS = decode.NS_PER_MS
 # Order kinds whose size, once filled, may have been cut off by the book: only their fills tell how much was executed.
 _IMMEDIATE_TIFS = frozenset({"Ioc", "FrontendMarket", "LiquidationMarket"})
@@ -166,13 +168,19 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
     def open_orders_flow(self) -> Flow[tuple[OrderUpdate, ...]]:
         """A row that makes no sense is left out; only when none makes sense is that an error."""
         reply = yield self.web_utils.info("frontendOpenOrders", user=self._user())
-        rows: list[OrderRow] = decode.shape(self.web_utils.check(reply, changes=False), list[OrderRow])
-        return _kept(decode.each(rows, lambda row: decode_orders.open_order(row, self.symbols, reply.received_ns)))
+        rows: list[msgspec.Raw] = decode.shape(self.web_utils.check(reply, changes=False), list[msgspec.Raw])
+
+        def told(raw: msgspec.Raw) -> OrderUpdate:
+            return decode_orders.open_order(decode.shape(raw, OrderRow), self.symbols, reply.received_ns)
+
+        return _kept(decode.each(rows, told))
 
     def ended_orders_flow(self, since_ns: int) -> Flow[tuple[OrderUpdate, ...]]:
         """Of the latest 2,000 rows, which come newest first, one for each status of an order."""
-        rows: list[OrderRecord] = yield from self._info(list[OrderRecord], "historicalOrders", user=self._user())
-        found = _kept(decode.each(rows, lambda row: decode_orders.order_update(row, self.symbols)))
+        rows: list[msgspec.Raw] = yield from self._info(list[msgspec.Raw], "historicalOrders", user=self._user())
+        found = _kept(
+            decode.each(rows, lambda raw: decode_orders.order_update(decode.shape(raw, OrderRecord), self.symbols))
+        )
         return tuple(update for update in reversed(found) if update.evidence is not None and update.ts_ns >= since_ns)
 
     def order_status_flow(self, order: InFlightOrder) -> Flow[tuple[OrderUpdate, ...]]:
@@ -195,29 +203,41 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
         return (decode_orders.order_update(record, self.symbols, filled=filled),)
 
     def _executed(self, record: OrderRecord, order: InFlightOrder) -> Flow[Decimal | None]:
-        """How much of a finished order was executed: its size, or for an immediate one the sum of its fills."""
+        """How much of a finished order was executed: its size, or the sum of its fills for an immediate one, and for one
+        that only reduces, since the venue cuts that to the position.
+        """
         row = record.order
-        if not (order.is_ioc or row.tif in _IMMEDIATE_TIFS or row.order_type == "Market"):
+        if not (order.is_ioc or row.tif in _IMMEDIATE_TIFS or row.order_type == "Market" or row.reduce_only):
             return decode.number(row.orig_sz or row.sz)
         span = (min(row.timestamp, record.status_timestamp), max(row.timestamp, record.status_timestamp))
-        fills = yield from self.fills_flow(span[0] * NS_PER_MS, span[1] * NS_PER_MS)
+        fills = yield from self._fills(span[0] * NS_PER_MS, span[1] * NS_PER_MS, all_make_sense=True)
         oid = str(row.oid)
         return sum((fill.amount for fill in fills if fill.exchange_order_id == oid), Decimal(0)) or None
 
     def fills_flow(self, since_ns: int, until_ns: int | None = None) -> Flow[tuple[TradeUpdate, ...]]:
-        """Both ends are inclusive at the venue: pages overlap by their last millisecond and are joined by fill id."""
+        """A row that makes no sense is left out; only when none of a page makes sense is that an error."""
+        return (yield from self._fills(since_ns, until_ns))
+
+    def _fills(
+        self, since_ns: int, until_ns: int | None, *, all_make_sense: bool = False
+    ) -> Flow[tuple[TradeUpdate, ...]]:
+        """Both ends are inclusive at the venue: pages overlap by their last millisecond and are joined by fill id.
+
+        all_make_sense: one row that does not is an error, as where they are added up.
+        """
         user, start = self._user(), max(since_ns, 0) // NS_PER_MS
         end = {} if until_ns is None else {"endTime": -(-until_ns // NS_PER_MS)}
         found: dict[str, TradeUpdate] = {}
         for _ in range(MAX_PAGES):
             reply = yield self.web_utils.info("userFillsByTime", user=user, startTime=start, **end)
-            rows: list[Fill] = decode.shape(self.web_utils.check(reply, changes=False), list[Fill])
-            for row in rows:
-                fill = decode_orders.trade_update(row, self.symbols, reply.received_ns)
+            rows: list[msgspec.Raw] = decode.shape(self.web_utils.check(reply, changes=False), list[msgspec.Raw])
+            updates = decode_orders.trade_updates(rows, self.symbols, reply.received_ns)
+            page = tuple(updates) if all_make_sense else _kept(updates)
+            for fill in page:
                 found.setdefault(fill.fill_id, fill)
             if len(rows) < FILLS_PAGE:
                 return tuple(sorted(found.values(), key=lambda fill: fill.ts_ns))
-            last = max(row.time for row in rows)
+            last = max(fill.ts_ns for fill in page) // NS_PER_MS
             if last <= start:
                 break
             start = last
@@ -335,8 +355,8 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
         return self.auth
 
 
-def _kept(updates: Iterator[OrderUpdate]) -> tuple[OrderUpdate, ...]:
-    found: list[OrderUpdate] = []
+def _kept(updates: Iterator[T]) -> tuple[T, ...]:
+    found: list[T] = []
     try:
         for update in updates:
             found.append(update)

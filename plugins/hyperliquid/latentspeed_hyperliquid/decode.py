@@ -43,6 +43,7 @@ from .payloads import (
 )
 
 NS_PER_MS = 1_000_000
+MAX_TIME_MS = (2**63 - 1) // NS_PER_MS  # in the year 2262
 T = TypeVar("T")
 Row = TypeVar("Row")
 
@@ -66,6 +67,13 @@ def number(text: str) -> Decimal:
         return parse(text)
     except ValueError as error:
         raise ProtocolError(f"an answer of the venue makes no sense: {error}", payload=text) from None
+
+
+def moment_ns(time_ms: int) -> int:
+    """Unix nanoseconds of the venue's milliseconds. Raises ProtocolError for what no journal could hold."""
+    if not 0 <= time_ms <= MAX_TIME_MS:
+        raise ProtocolError("an answer of the venue makes no sense: a time that is none", payload=str(time_ms)[:40])
+    return time_ms * NS_PER_MS
 
 
 def _optional(text: str | None) -> Decimal | None:

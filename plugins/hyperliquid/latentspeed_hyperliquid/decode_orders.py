@@ -5,7 +5,10 @@ Whatever does not make sense raises ProtocolError. Error texts: refusals.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+
+import msgspec
 
 from latentspeed_cli.connector.venue import FenceVerdict
 from latentspeed_cli.core.in_flight_order import InFlightOrder
@@ -15,7 +18,7 @@ from latentspeed_cli.core.types import Liquidity
 from latentspeed_cli.errors import ProtocolError
 
 from .constants import LIVE_STATUSES, UNMATCHED_STATUSES
-from .decode import NS_PER_MS, number, pair_of, shape, side_of
+from .decode import each, moment_ns, number, pair_of, shape, side_of
 from .payloads import ExchangeData, ExchangeReply, Fill, ItemStatus, OrderRecord, OrderRow, StatusesData
 from .refusals import Meaning, Refusal, understand
 
@@ -187,7 +190,7 @@ def order_update(record: OrderRecord, symbols: SymbolMap, *, filled: Decimal | N
     """
     row = record.order
     report, reason = report_of(record.status)
-    ts_ns = record.status_timestamp * NS_PER_MS
+    ts_ns = moment_ns(record.status_timestamp)
     final = report in (Report.FILLED, Report.EXPIRED, Report.FAILED, Report.CANCELLED)
     evidence = Evidence(kind="venue_status", ts_ns=ts_ns, detail=record.status) if final else None
     return _row(row, symbols, report, ts_ns, reason=reason, code=record.status, evidence=evidence, filled=filled)
@@ -230,7 +233,7 @@ def _row(
         amount=number(row.sz if row.orig_sz is None else row.orig_sz),
         price=number(row.limit_px),
         reduce_only=row.reduce_only,
-        created_ts_ns=row.timestamp * NS_PER_MS,
+        created_ts_ns=moment_ns(row.timestamp),
     )
 
 
@@ -245,8 +248,13 @@ def trade_update(fill: Fill, symbols: SymbolMap, received_ns: int | None = None)
         amount=number(fill.sz),
         fee=number(fill.fee),
         fee_currency=fill.fee_token,
-        ts_ns=fill.time * NS_PER_MS,
+        ts_ns=moment_ns(fill.time),
         liquidity=Liquidity.TAKER if fill.crossed else Liquidity.MAKER,
         venue_client_id=None if fill.cloid is None else fill.cloid.lower(),
         received_ts_ns=received_ns,
     )
+
+
+def trade_updates(rows: Iterable[msgspec.Raw], symbols: SymbolMap, received_ns: int) -> Iterator[TradeUpdate]:
+    """Every fill of a list that makes sense, then ProtocolError for the first that did not."""
+    return each(rows, lambda raw: trade_update(shape(raw, Fill), symbols, received_ns))

@@ -502,6 +502,53 @@ def test_pages_of_fills_overlap_and_are_joined(connector: HyperliquidPerpetual) 
     assert sum(item.amount for item in found) == 4500 * 40
 
 
+NONSENSE = (
+    {"px": "NaN"},
+    {"side": "X"},
+    {"liquidation": {"markPx": "1"}},
+    {"time": 1_790_000_000_000_000_000},  # of another unit: no journal could hold it in nanoseconds
+    {"time": -1},
+)
+
+
+@pytest.mark.parametrize("odd", NONSENSE)
+def test_a_fill_that_makes_no_sense_hides_no_other(connector: HyperliquidPerpetual, odd: dict[str, Any]) -> None:
+    _, found = walk(connector.fills_flow(0), [fill(), fill(tid=2, **odd), fill(tid=3)])
+    assert len(found) == 2
+    with pytest.raises(ProtocolError):
+        walk(connector.fills_flow(0), [fill(**odd)])
+
+
+def test_fills_are_added_up_only_when_all_of_them_make_sense(
+    connector: HyperliquidPerpetual, make_order: MakeOrder
+) -> None:
+    order = make_order(tif=TimeInForce.IOC)
+    said = record("filled", tif="Ioc", sz="0.0")
+    _, (update,) = walk(connector.order_status_flow(order), said, [fill(), fill(tid=2)])
+    assert update.venue_filled_amount == 80
+    with pytest.raises(ProtocolError):
+        walk(connector.order_status_flow(order), said, [fill(), fill(tid=2, px="NaN")])
+
+
+def test_what_only_reduces_is_filled_for_what_its_fills_say(
+    connector: HyperliquidPerpetual, make_order: MakeOrder
+) -> None:
+    """The venue cuts it to the position, and goes on showing the size it was sent with."""
+    order = make_order(reduce_only=True)
+    said = record("filled", reduceOnly=True, sz="0.0")
+    _, (update,) = walk(connector.order_status_flow(order), said, [fill(), fill(oid=9)])
+    assert (update.report, update.venue_filled_amount) == (Report.FILLED, Decimal(40))
+
+
+@pytest.mark.parametrize("odd", [{"side": "X"}, {"limitPx": "-Infinity"}, {"timestamp": 10**19}, {"cloid": 7}])
+def test_an_order_that_makes_no_sense_hides_no_other(connector: HyperliquidPerpetual, odd: dict[str, Any]) -> None:
+    good, bad = record("canceled")["order"], record("canceled", **odd)["order"]
+    _, found = walk(connector.ended_orders_flow(0), [bad, good])
+    assert [update.report for update in found] == [Report.CANCELLED]
+    _, found = walk(connector.open_orders_flow(), [bad["order"], good["order"]])
+    assert [update.report for update in found] == [Report.ACCEPTED]
+
+
 def test_pages_that_do_not_move_on_are_loud(connector: HyperliquidPerpetual) -> None:
     rows = [fill(tid=n) for n in range(2000)]
     with pytest.raises(ProtocolError, match="do not end"):
