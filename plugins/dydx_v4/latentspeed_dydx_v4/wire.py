@@ -16,6 +16,7 @@ from latentspeed_cli.errors import ProtocolError
 NS_PER_MS = 1_000_000
 NS_PER_US = 1_000
 MAX_COUNT = 2**64 - 1
+MAX_TIME_NS = 2**63 - 1  # in the year 2262
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -57,11 +58,14 @@ def count(value: str | int) -> int:
 
 
 def time_ns(text: str) -> int:
-    """Unix nanoseconds of an ISO 8601 time with its zone. Raises ProtocolError."""
+    """Unix nanoseconds of an ISO 8601 time with its zone. Raises ProtocolError, also for what no journal could hold."""
     try:
-        return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND * NS_PER_US
+        found = (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND * NS_PER_US
     except (ValueError, TypeError, OverflowError):  # a time without a zone cannot be compared with one that has it
-        raise ProtocolError("an answer of the venue makes no sense: a time that is none", payload=text) from None
+        found = -1
+    if not 0 <= found <= MAX_TIME_NS:
+        raise ProtocolError("an answer of the venue makes no sense: a time that is none", payload=text)
+    return found
 
 
 def iso(ts_ns: int) -> str:

@@ -363,6 +363,12 @@ def test_times_are_read_as_they_are_written(ts_ns: int) -> None:
     assert wire.time_ns(wire.iso(ts_ns)) == ts_ns
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59.999Z", "2262-04-12T00:00:00Z", "1969-12-31T23:59:59.999Z"])
+def test_times_are_such_that_a_journal_holds_them(text: str) -> None:
+    with pytest.raises(ProtocolError):
+        wire.time_ns(text)
+
+
 @pytest.mark.parametrize("text", ["-1", "1.5", "", "\u0661", "1e3", str(2**64), "9" * 40])
 def test_counts_are_counts(text: str) -> None:
     with pytest.raises(ProtocolError):
