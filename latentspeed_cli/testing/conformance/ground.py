@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from ... import plugins
 from ...config import Settings
 from ...connector.perpetual import PerpetualDerivativeBase
+from ...core.flow import Flow
 from ...core.guards import Guards
 from ...core.in_flight_order import InFlightOrder, OrderIntent
 from ...core.types import OrderType, TimeInForce, TradeType
@@ -42,7 +43,7 @@ class Ground:
         self.venue, self.pair = venue, pair
         self.amount = Decimal(0)
         self._folder = folder
-        self._changes = ""
+        self._place_path = self._cancel_path = ""
         supervisor.start(folder, Options(port=0, seed=7, scenario=scenario))
         self._control = supervisor.control(folder)
 
@@ -180,36 +181,47 @@ class Ground:
         """A command of the sandbox about this venue; see sandbox/control.py."""
         return self._control.call(self.venue, command, **arguments)
 
-    def trouble(self, kind: str, **how: object) -> None:
-        """Order trouble (sandbox/faults.py) with the next requests that change something; they are counted anew."""
+    def trouble(self, kind: str, *, with_cancels: bool = False, **how: object) -> None:
+        """Order trouble (sandbox/faults.py) with the next placement, or the next cancel; changes are counted anew."""
         self.control("clear")
-        self.control(kind, path=self._changes, **how)
-        self.control("delay_request", path=self._changes, seconds=0, count=COUNTED)
+        self.control(kind, path=self._cancel_path if with_cancels else self._place_path, **how)
+        self._count_anew()
 
     def sent(self) -> int:
-        """How many requests that change something have come to the venue since this case, or the trouble, began."""
-        pending = self.control("pending")
-        counter = next(item for item in pending if item["kind"] == "delay_request" and item["count"] > COUNTED // 2)
-        return COUNTED - int(counter["count"])
+        """How many placements and cancels have come to the venue since this case, or the trouble, began."""
+        counters = [item for item in self.control("pending") if item["kind"] == "delay_request"]
+        left = [int(item["count"]) for item in counters if item["count"] > COUNTED // 2]
+        return len(left) * COUNTED - sum(left)
+
+    def _count_anew(self) -> None:
+        for path in {self._place_path, self._cancel_path}:
+            self.control("delay_request", path=path, seconds=0, count=COUNTED)
 
     async def begin(self) -> None:
         """Before a case: nothing rests, nothing is wrong, nothing was sent."""
         self.control("clear")
         async with self.trader() as trader:
-            if not self._changes:
+            if not self._place_path:
                 await self._learn(trader)
             for order in await trader.open_orders():
                 await trader.cancel(order)
-        self.control("delay_request", path=self._changes, seconds=0, count=COUNTED)
+        self._count_anew()
 
     async def _learn(self, trader: PerpetualDerivativeBase) -> None:
-        """A size to trade, and where requests go that change something: a dry run tells."""
+        """A size to trade, and where placements and cancels go; the order that tells is cancelled with the others."""
         book = await trader.book(self.pair)
         self.pair = book.trading_pair
         try:
             self.amount = trader.quantize_order_amount(self.pair, ORDER_VALUE / book.bids[0].price)
         except OrderRefused:
             self.amount = trader.rules[self.pair].min_amount
-        dry = await trader.dry_run(self.resting())
-        request: dict[str, Any] = dict(dry.request or {})
-        self._changes = urlsplit(request["url"]).path
+        order = (await trader.place_order(self.resting())).order
+        self._place_path = _path_of(trader.place_flow(order))
+        self._cancel_path = _path_of(trader.cancel_flow(order, nonce=order.nonce or 0, attempt=1))
+
+
+def _path_of(flow: Flow[Any]) -> str:
+    """Where the first request of a flow goes."""
+    request = next(flow)
+    flow.close()
+    return urlsplit(request.url).path

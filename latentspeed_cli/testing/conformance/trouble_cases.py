@@ -135,7 +135,7 @@ async def c31_a_lost_reply_to_a_cancel_is_asked_for(ground: Ground) -> None:
     """
     async with ground.trader() as trader:
         order = (await trader.place_order(ground.resting())).order
-        ground.trouble("lose_reply")
+        ground.trouble("lose_reply", with_cancels=True)
         outcome = await trader.cancel(order)
         equal("state", (outcome.order.state, outcome.error), (OrderState.CANCELLED, None))
         await ground.at_venue(trader, 0)
