@@ -77,6 +77,13 @@ class GrpcTransport:
             body = await call(request.body, timeout=self._timeout_s, wait_for_ready=False)
         except AioRpcError as error:
             return self._failed(error, parts.netloc)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Nobody stopped this task: the library ends calls so when their channel is closed, as by a call that could
+            # not connect any more after the server had said goodbye.
+            raise ReplyLost(f"the reply of {parts.netloc} was lost: the connection was closed") from None
         return Reply(status=0, body=body, headers={}, received_ns=self._clock.now_ns())
 
     async def _ready(self, target: str, *, encrypted: bool) -> Channel:

@@ -154,6 +154,23 @@ async def test_a_server_that_ends_during_the_call_may_have_executed_it(node: Nod
         await sending
 
 
+async def test_a_call_that_cannot_connect_any_more_does_not_stop_the_one_that_waits(
+    node: Node, transport: GrpcTransport
+) -> None:
+    """The server takes leave: it finishes what it has begun, and takes nothing new."""
+    sending = asyncio.create_task(transport.send(call("Slow", node.port, changes=True)))
+    await node.service.arrived.wait()
+    assert node.server is not None
+    leaving = asyncio.create_task(node.server.stop(5))
+    with pytest.raises(ConnectFailed):
+        while True:
+            with suppress(ReplyLost):  # the connection may be gone only when the call is on its way
+                await transport.send(call("Echo", node.port))
+    with pytest.raises(ReplyLost):
+        await sending
+    leaving.cancel()
+
+
 async def test_unavailable_is_never_taken_for_not_sent(node: Node, transport: GrpcTransport) -> None:
     with pytest.raises(ReplyLost) as lost:
         await transport.send(call("Unavailable", node.port, changes=True))
