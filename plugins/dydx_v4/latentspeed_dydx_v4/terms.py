@@ -32,7 +32,7 @@ from .constants import (
 )
 from .payloads import HistoricalFunding, Trade, Trades
 from .reads import DydxV4Reads
-from .wire import count, each, kept, shape, time_ns
+from .wire import NS_PER_MS, count, each, kept, shape, time_ns
 
 if TYPE_CHECKING:
     from .auth import DydxV4Auth
@@ -164,9 +164,16 @@ class DydxV4Terms(DydxV4Reads):
         return max((end.good_til_block - block.height + INDEXER_BLOCKS) * SLOW_BLOCK_S - max(since_s, 0.0), 0.0)
 
     def sequence_for(self, order: InFlightOrder | None) -> CountedNonces | None:
-        """None for a timestamp, and for short-term messages, of which the chain counts none."""
+        """None for a timestamp, and for short-term messages, of which the chain counts none.
+
+        Where our clock is off, a timestamp is the chain's: one of ours would be refused, and no smaller one could follow
+        it for as long as the clock was ahead.
+        """
         if not self.counts_sequences:
-            return None
+            block = self.chain.block
+            if block is None or self._is_clock_right():
+                return None
+            return CountedNonces(scope=self._signer().signer, next=block.time_ns // NS_PER_MS)
         end = None if order is None else self._end_of(order)
         if end is not None and end.ids.order_flags == SHORT_TERM:
             return None
@@ -232,12 +239,15 @@ class DydxV4Terms(DydxV4Reads):
 
     def _check_clock(self) -> None:
         """The indexer's books bear no time, blocks do: none is of the future, and the last is seconds old at most."""
-        age_ns = self.chain.block_age_ns
-        if not -MAX_CLOCK_SKEW_S * NS_PER_S <= age_ns <= MAX_CLOCK_SKEW_S * NS_PER_S + MAX_BLOCK_NS:
+        if not self._is_clock_right():
+            age_ns = self.chain.block_age_ns
             raise GuardRefused(
                 f"the clock of this machine and the chain's last block differ by {age_ns / NS_PER_S:.1f} s",
                 hint="set the clock; if it is right, the chain stands still or the node is behind",
             )
+
+    def _is_clock_right(self) -> bool:
+        return -MAX_CLOCK_SKEW_S * NS_PER_S <= self.chain.block_age_ns <= MAX_CLOCK_SKEW_S * NS_PER_S + MAX_BLOCK_NS
 
     def _knows_pace(self, intent: OrderIntent | None) -> bool:
         return self.chain.block_ns is not None or intent is None or not _is_brief(intent)

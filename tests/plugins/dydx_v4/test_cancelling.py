@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from latentspeed_dydx_v4.connector import DydxV4Perpetual
 
+from latentspeed_cli.clock import NS_PER_MS, NS_PER_S
 from latentspeed_cli.connector.parts import OrderOutcome
 from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
 from latentspeed_cli.core.types import OrderState
@@ -32,6 +33,20 @@ async def test_a_cancel_whose_reply_is_lost_is_found(run: Runs, way: Way) -> Non
         order = (await place(connector, limit())).order
         way.faults.append("lost after")
         assert (await connector.cancel(order)).order.state is OrderState.CANCELLED
+
+
+@pytest.mark.parametrize("offset_s", [3600, -3600])
+async def test_a_cancel_by_a_wrong_clock_works_and_spoils_no_later_nonce(run: Runs, way: Way, offset_s: int) -> None:
+    async with run() as connector:
+        order = (await place(connector, limit())).order
+        way.clock_offset_ns = offset_s * NS_PER_S
+        assert (await connector.cancel(order)).order.state is OrderState.CANCELLED
+        way.clock_offset_ns = 0
+        assert (await place(connector, limit(), "b")).order.attempt == 1
+    nonces = [sequence for sequence, _ in way.sent()]
+    assert len(nonces) == 3
+    assert nonces == sorted(nonces)
+    assert nonces[-1] < way.venue.now_ns // NS_PER_MS
 
 
 async def test_only_what_ends_with_a_block_is_worth_waiting_for(run: Runs, venue: Venue) -> None:
