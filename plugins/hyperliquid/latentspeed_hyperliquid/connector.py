@@ -203,8 +203,8 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
         return (decode_orders.order_update(record, self.symbols, filled=filled),)
 
     def _executed(self, record: OrderRecord, order: InFlightOrder) -> Flow[Decimal | None]:
-        """How much of a finished order was executed: its size, or the sum of its fills for an immediate one, and for one
-        that only reduces, since the venue cuts that to the position.
+        """How much of a finished order was executed: its size, or the sum of its fills for an immediate one and for one
+        that only reduces, which the venue cuts to the position.
         """
         row = record.order
         if not (order.is_ioc or row.tif in _IMMEDIATE_TIFS or row.order_type == "Market" or row.reduce_only):
