@@ -166,8 +166,8 @@ class DydxV4Terms(DydxV4Reads):
     def sequence_for(self, order: InFlightOrder | None) -> CountedNonces | None:
         """None for a timestamp, and for short-term messages, of which the chain counts none.
 
-        Where our clock is off, a timestamp is the chain's: one of ours would be refused, and no smaller one could follow
-        it for as long as the clock was ahead.
+        Where our clock is off, a timestamp is the chain's: one of ours would be refused, and so would all that follow,
+        for as long as the clock was ahead.
         """
         if not self.counts_sequences:
             block = self.chain.block
