@@ -26,9 +26,11 @@ from .records import (
     CandleRecord,
     ControlRecord,
     FundingRateRecord,
+    LeverageRecord,
     OrderRecord,
     PositionRecord,
     Record,
+    StatusRecord,
     TickerRecord,
 )
 
@@ -38,6 +40,16 @@ REDRAWS_PER_S = 8
 WIDEST = 10_000
 LONG_TIME = len("2026-11-26T09:00:00.000000000Z")
 _ENDED = frozenset({"FILLED", "CANCELLED", "EXPIRED", "FAILED"})
+# Of these there is one for each trading pair.
+_OF_A_MARKET = (
+    BookRecord,
+    BboRecord,
+    TickerRecord,
+    CandleRecord,
+    FundingRateRecord,
+    PositionRecord,
+    LeverageRecord,
+)
 
 
 @contextmanager
@@ -98,6 +110,8 @@ class Board:
         for kind, records in tables:
             if kind == "book":
                 parts += [_book(record) for record in records if isinstance(record, BookRecord)]
+            elif kind == "status":
+                parts += [part for record in records for part in _sheet(record)]
             elif records:
                 parts.append(_table(records, title=kind if len(tables) > 1 else None))
         if self._control is not None:
@@ -112,9 +126,9 @@ def _key(record: Record) -> str | None:
         return record.client_order_id
     if isinstance(record, BalanceRecord):
         return record.currency
-    if isinstance(record, BookRecord | BboRecord | TickerRecord | CandleRecord | FundingRateRecord | PositionRecord):
+    if isinstance(record, _OF_A_MARKET):
         return record.trading_pair
-    return None
+    return "" if isinstance(record, StatusRecord) else None
 
 
 def _merged(known: Record | None, record: Record) -> Record:
@@ -161,6 +175,19 @@ class _Whole(Table):
 
     def _is_too_wide(self, console: Console, options: ConsoleOptions) -> bool:
         return Measurement.get(console, options.update(max_width=WIDEST), self).maximum > options.max_width
+
+
+def _sheet(record: Record) -> list[Table | Text]:
+    """One record from top to bottom, and the latest of each of its lists as a table."""
+    sheet = Table(box=None, pad_edge=False, show_header=False)
+    parts: list[Table | Text] = [sheet]
+    for name in ("ts_iso", *record.columns):
+        value = getattr(record, name)
+        if isinstance(value, tuple) and value:
+            parts += [Text(), _table(list(value[-MAX_ROWS:]), title=name)]
+        else:
+            sheet.add_row(Text(name), Text(_cell(None if value == () else value)))
+    return parts
 
 
 def _cell(value: object) -> str:

@@ -16,6 +16,10 @@ from .reads import Pair, reading
 from .words import count_of
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from ..connector.perpetual import PerpetualDerivativeBase
+    from ..core.symbols import Market
     from ..records import LeverageRecord
     from .call import Call
 
@@ -48,29 +52,18 @@ def leverage(
 
 
 async def _read(call: Call, name: str) -> LeverageRecord:
-    from ..records import LeverageRecord
-
     async with reading(call, public=False) as connector:
-        market = await connector.reader.market(name)
-        found, margin = await connector.get_leverage(market.trading_pair)
-        now_ns = SystemClock().now_ns()
-        return LeverageRecord(
-            venue=connector.name,
-            network=connector.domain,
-            account=connector.account or "",
-            trading_pair=market.trading_pair,
-            leverage=plain(found),
-            margin="isolated" if margin == "isolated" else "cross",
-            max_leverage=market.max_leverage,
-            changed=False,
-            ts_ns=now_ns,
-            ts_iso=iso(now_ns),
-        )
+        return await read_leverage(connector, name)
+
+
+async def read_leverage(connector: PerpetualDerivativeBase, name: str) -> LeverageRecord:
+    """What is set for a market now."""
+    market = await connector.reader.market(name)
+    return _record(connector, market, await connector.get_leverage(market.trading_pair), changed=False)
 
 
 async def _set(call: Call, name: str, value: int, margin: str | None) -> LeverageRecord:
     from ..config import check_may_change
-    from ..records import LeverageRecord
     from ..session import open_connector
 
     check_may_change(call.settings)
@@ -78,17 +71,26 @@ async def _set(call: Call, name: str, value: int, margin: str | None) -> Leverag
         market = await connector.reader.market(name)
         before = await connector.get_leverage(market.trading_pair)
         chosen = margin or before[1]
-        found, kind = await connector.set_leverage(market.trading_pair, value, cross=chosen == "cross")
-        now_ns = SystemClock().now_ns()
-        return LeverageRecord(
-            venue=connector.name,
-            network=connector.domain,
-            account=connector.account or "",
-            trading_pair=market.trading_pair,
-            leverage=plain(found),
-            margin="isolated" if kind == "isolated" else "cross",
-            max_leverage=market.max_leverage,
-            changed=(found, kind) != before,
-            ts_ns=now_ns,
-            ts_iso=iso(now_ns),
-        )
+        found = await connector.set_leverage(market.trading_pair, value, cross=chosen == "cross")
+        return _record(connector, market, found, changed=found != before)
+
+
+def _record(
+    connector: PerpetualDerivativeBase, market: Market, found: tuple[Decimal, str], *, changed: bool
+) -> LeverageRecord:
+    from ..records import LeverageRecord
+
+    value, margin = found
+    now_ns = SystemClock().now_ns()
+    return LeverageRecord(
+        venue=connector.name,
+        network=connector.domain,
+        account=connector.account or "",
+        trading_pair=market.trading_pair,
+        leverage=plain(value),
+        margin="isolated" if margin == "isolated" else "cross",
+        max_leverage=market.max_leverage,
+        changed=changed,
+        ts_ns=now_ns,
+        ts_iso=iso(now_ns),
+    )

@@ -122,29 +122,43 @@ def _trouble(order: InFlightOrder) -> LatentspeedError | None:
 
 
 async def _overview(call: Call) -> tuple[StatusRecord, LatentspeedError | None]:
-    """The way to the venue, the clocks, the account and its orders; where the venue is down, what is known here."""
     from ..session import open_connector
 
     async with open_connector(call.settings, sign=False, notify=call.output.note) as connector:
-        trouble: LatentspeedError | None = None
-        state: AccountState | None = None
-        trip = Trip(latency_ms=None, skew_ms=None)
-        orders: list[InFlightOrder] = []
-        try:
+        return await overview(call.settings, connector)
+
+
+async def overview(
+    settings: Settings, connector: PerpetualDerivativeBase, *, before: StatusRecord | None = None
+) -> tuple[StatusRecord, LatentspeedError | None]:
+    """The way to the venue, the clocks, the account and its orders; where the venue is down, what is known here.
+
+    before: the same a moment ago, and a stream has kept the orders up to date since: only the account is asked for.
+    """
+    trouble: LatentspeedError | None = None
+    state: AccountState | None = None
+    trip = Trip(latency_ms=None, skew_ms=None)
+    orders: list[InFlightOrder] | None = None
+    try:
+        if before is None:
             await connector.markets()
             trip = await trip_to(connector)
-            if connector.account is not None:
-                state = await connector.account_state()
+        else:
+            trip = Trip(latency_ms=before.latency_ms, skew_ms=before.clock_skew_ms)
+        if connector.account is not None:
+            state = await connector.account_state()
+            if before is None:
                 orders = await connector.open_orders()
-        except (TransportError, RateLimited) as error:
-            trouble = error
-            error.hint = error.hint or "what is shown is what is known here, and may be stale"
-            state = connector.reader.last_account_state()
-            orders = [order for order in connector.in_flight_orders.values() if not is_undecided(order)]
-        undecided = [order for order in connector.in_flight_orders.values() if is_undecided(order)]
-        return _status_record(call.settings, connector, trip, state, orders, undecided, is_stale=trouble is not None), (
-            trouble
-        )
+    except (TransportError, RateLimited) as error:
+        trouble = error
+        error.hint = error.hint or "what is shown is what is known here, and may be stale"
+        state = connector.reader.last_account_state()
+    known = connector.in_flight_orders.values()
+    if orders is None:
+        orders = [order for order in known if not is_undecided(order)]
+    undecided = [order for order in known if is_undecided(order)]
+    is_stale = trouble is not None
+    return _status_record(settings, connector, trip, state, orders, undecided, is_stale=is_stale), trouble
 
 
 class Trip(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """`watch VIEW`: what a read tells now, kept up to date by a stream, on one screen that is drawn anew.
 
-Without a terminal it gives the records of the read, then those of the stream, one a line.
+Without a terminal it gives the records of the read, then those of the stream, one a line. No stream tells leverage, or
+how one stands altogether: these are read again, whenever a stream tells that they may have changed and now and then.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from ..connector.streams import Channel
 from ..core.market_data import BestBidOffer
 from ..core.words import nearest
 from ..errors import Exit, UsageError
-from ..records import ControlRecord
+from ..records import ControlRecord, LeverageRecord, Record, StatusRecord
 from .call import of
 from .grammar import VerbCommand, verb_app
 from .reads import Pairs, named, reading
+from .refreshed import LeverageView, StatusView, refreshed
 from .stream import Limits, screen, until
 from .stream_records import PUBLIC, RECORDS, Recorder
 from .words import count_of
@@ -42,8 +44,11 @@ VIEWS: dict[str, tuple[Channel, ...]] = {
     "fills": (Channel.FILLS,),
     "positions": (Channel.POSITIONS,),
     "balances": (Channel.BALANCES,),
+    "leverage": (Channel.POSITIONS,),
     "status": (Channel.POSITIONS, Channel.BALANCES, Channel.ORDERS, Channel.FILLS),
 }
+# Views that are read again and again, and what they show. Their channels only tell when.
+REFRESHED: dict[str, type[Record]] = {"leverage": LeverageRecord, "status": StatusRecord}
 DAY_NS = 86_400 * 10**9
 LATEST = 10
 
@@ -69,36 +74,45 @@ def watch(
     if channels is None:
         raise UsageError(f"{view[:60]!r} cannot be watched", hint=nearest(view, list(VIEWS)))
     names = tuple(dict.fromkeys(pairs or ()))
-    if channels[0] in PUBLIC and not names and view != "markets":
+    if (channels[0] in PUBLIC or view == "leverage") and not names and view != "markets":
         raise UsageError(f"watch {view} needs a trading pair", hint=f"latentspeed watch {view} BTC-USD")
+    if depth is not None and view != "book":
+        raise UsageError("--depth goes with book")
     limits = Limits(
         count=count_of(count, "--count"),
         duration_s=None if duration is None else parse_duration(duration, "--duration"),
         stale_after_s=None,
         depth=count_of(depth, "--depth"),
     )
-    call.show_as(*(record for one in channels for record in RECORDS[one]), streaming=True, among=ControlRecord)
-    call.run(_watch(call, channels, names, limits))
+    shown = (REFRESHED[view],) if view in REFRESHED else [record for one in channels for record in RECORDS[one]]
+    call.show_as(*shown, streaming=True, among=ControlRecord)
+    call.run(_watch(call, view, names, limits))
     return Exit.OK
 
 
-async def _watch(call: Call, channels: tuple[Channel, ...], names: tuple[str, ...], limits: Limits) -> None:
+async def _watch(call: Call, view: str, names: tuple[str, ...], limits: Limits) -> None:
+    channels = VIEWS[view]
     async with reading(call, public=channels[0] in PUBLIC) as connector:
         pairs = await named(connector, names)
         recorder = Recorder(connector, channels, depth=limits.depth)
         with screen(call.output, is_current=True) as (show, lines):
 
             def shown(item: object) -> int:
-                records = recorder.records(item)
+                records = (item,) if isinstance(item, Record) else recorder.records(item)
                 for record in records:
                     show(record)
                 return len(records)
 
-            async for item in _now(connector, channels, pairs):
-                shown(item)
-            if lines is not None:
-                await lines.out()
             items = connector.stream(channels, list(pairs))
+            if view == "leverage":
+                items = refreshed(items, LeverageView(connector, pairs))
+            elif view == "status":
+                items = refreshed(items, StatusView(call.settings, connector, pairs))
+            else:
+                async for item in _now(connector, channels, pairs):
+                    shown(item)
+                if lines is not None:
+                    await lines.out()
             async with aclosing(items):
                 await until(limits, items, shown, lines)
 
