@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from latentspeed_cli.testing.simulator.campaign import play
-from latentspeed_cli.testing.simulator.run import SITES, run_seed
+from latentspeed_cli.testing.simulator.run import SITES, run_seed, site_of
 
 VENUES = sorted(SITES)
 SEEDS = 150  # `make test` plays more of each venue beside these tests, `make simulate` any number
@@ -42,6 +42,22 @@ def test_nothing_is_broken_where_nothing_goes_wrong(venue: str) -> None:
         verdict = run_seed(venue, seed, only=frozenset())
         assert not verdict.violations, f"seed {seed}"
         assert not verdict.injected
+
+
+@pytest.mark.parametrize(("venue", "kind"), [(venue, kind) for venue in VENUES for kind in site_of(venue).kinds])
+def test_every_kind_of_fault_strikes_where_it_is_on(venue: str, kind: str) -> None:
+    """In some of the first worlds, and it is counted; a kind that can never strike would prove nothing."""
+    on = frozenset({kind})
+    assert any(run_seed(venue, seed, only=on, sure=on).injected.keys() == on for seed in range(40))
+
+
+def test_a_campaign_says_what_never_struck() -> None:
+    ledger = play("hyperliquid", range(2), jobs=1, only=frozenset({"bad_book", "block_stall", "socket_cut"}))
+    unseen = {"bad_book", "socket_cut"} - ledger.injected.keys()
+    assert ledger.kinds == ("bad_book", "socket_cut")
+    assert [line for line in ledger.lines() if "never struck" in line] == (
+        [f"faults that never struck: {', '.join(sorted(unseen))}"] if unseen else []
+    )
 
 
 @pytest.mark.parametrize("venue", VENUES)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from ...clock import monotonic_s
-from .run import Verdict, run_seed
+from .run import Verdict, run_seed, site_of
 
 CHUNK = 8
 MAX_SHOWN = 40
@@ -25,7 +25,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ledger(msgspec.Struct, kw_only=True):
-    """The figures of one campaign. next_seed: where to go on."""
+    """The figures of one campaign. next_seed: where to go on. kinds: of faults that might strike."""
 
     venue: str
     first_seed: int
@@ -37,6 +37,7 @@ class Ledger(msgspec.Struct, kw_only=True):
     steps: int = 0
     virtual_s: float = 0.0
     real_s: float = 0.0
+    kinds: tuple[str, ...] = ()
     injected: dict[str, int] = {}
     failures: list[Failure] = []
 
@@ -62,6 +63,9 @@ class Ledger(msgspec.Struct, kw_only=True):
             f"{self.orders} orders, {self.requests} requests, {self.calm} seeds in which nothing struck",
             "faults injected: " + (", ".join(f"{kind} {n}" for kind, n in self.injected.items()) or "none"),
         ]
+        unseen = [kind for kind in self.kinds if kind not in self.injected]
+        if unseen:
+            lines.append(f"faults that never struck: {', '.join(unseen)}")
         lines += [f"FAILED seed {one.seed}: {one.invariant}: {one.said}" for one in self.failures[:MAX_SHOWN]]
         lines.append(f"{len(self.failures)} seeds failed" if self.failures else "no promise was broken")
         return lines
@@ -76,7 +80,8 @@ def play(
     progress: Callable[[Ledger], None] = lambda ledger: None,
 ) -> Ledger:
     """Play all `seeds`, in their order, on `jobs` processes (None: one a core). progress: told after each."""
-    ledger = Ledger(venue=venue, first_seed=seeds.start, next_seed=seeds.start)
+    kinds = tuple(kind for kind in site_of(venue).kinds if only is None or kind in only)
+    ledger = Ledger(venue=venue, first_seed=seeds.start, next_seed=seeds.start, kinds=kinds)
     began_s = monotonic_s()
     for verdict in _verdicts(venue, seeds, jobs or os.cpu_count() or 1, only):
         ledger.add(verdict)

@@ -93,10 +93,14 @@ class Faults:
             found = self._chances[part] = SeededEntropy(f"{self._seed}/{part}").random
         return found
 
+    def threatens(self, kind: str) -> bool:
+        """Whether this fault is to happen, if there is an occasion yet; whoever brings it about counts it."""
+        rate = self.rates.get(kind)
+        return rate is not None and not self.healed and self.chance(kind).random() < rate
+
     def strikes(self, kind: str) -> bool:
         """Whether this fault happens on this occasion. Counts it."""
-        rate = self.rates.get(kind)
-        if rate is None or self.healed or self.chance(kind).random() >= rate:
+        if not self.threatens(kind):
             return False
         self.injected[kind] += 1
         return True

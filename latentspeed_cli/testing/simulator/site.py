@@ -17,7 +17,9 @@ import msgspec
 from ... import plugins
 from ...core.flow import Reply, Request
 from ...sandbox.model import HttpResponse, Scenario, VenueModel
+from .faults import KINDS, VENUE
 
+OF_EVERY_VENUE = ("venue_restart", "nonce_refused")
 Kind: TypeAlias = Literal["place", "cancel", "fence", "status", "open_orders", "fills", "book", "other"]
 # How an order stands at the venue. "gone": it was taken, nothing of it is left, and nothing tells how it ended.
 Standing: TypeAlias = Literal["open", "filled", "cancelled", "expired", "gone"]
@@ -102,6 +104,13 @@ class Site(ABC):
     loses_cancels = False
     numbers_frames = False
     troubles: Mapping[str, Trouble] = {}
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of faults that may strike here."""
+        own = {kind for kind in VENUE if kind in OF_EVERY_VENUE or kind in self.troubles}
+        own |= {"cancel_lost"} if self.loses_cancels else set()
+        return tuple(kind for kind in KINDS if kind not in VENUE or kind in own)
 
     @property
     def pairs(self) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class Workload:
         for turn in range(chance.randrange(2, self._size + 1)):
             work = self._choose(chance)
             await world.has_power.wait()
-            die_at = chance.randrange(1, 40) if world.faults.strikes("kill_at_disk_step") else None
+            die_at = chance.randrange(1, 40) if world.faults.threatens("kill_at_disk_step") else None
             process = Process(world, f"user{number}.{turn}", die_at_step=die_at)
             if world.faults.strikes("stop_signal"):
                 self._signals.append(world.loop.call_later(chance.uniform(0.0, 3.0), process.stop))
