@@ -88,6 +88,21 @@ def _expected(order: InFlightOrder, at_venue: TrueOrder, executed: Decimal) -> f
     return _STATES[at_venue.standing]
 
 
+def check_quiet(world: World, watch: Watch) -> None:
+    """I8: nothing moves any more, and nothing was mended yet; a run that promised that it left nothing live left none.
+
+    What rests now is cancelled before the end, where it could no longer be told from what never came to rest.
+    """
+    resting = {order.twin: order for order in world.truth().orders if order.standing == "open"}
+    senders = _senders(watch)
+    for result in watch.results:
+        twin = watch.twin_of(result.client_order_id)
+        alone = result.verb == "place" and senders.get(twin) == {result.process}
+        if alone and result.exit in NOTHING_LIVE and twin in resting:
+            name = f"{result.process}: place {result.client_order_id} gave {result.exit.name}"
+            world.broken("I8", f"{name}, and its order rests as {resting[twin].exchange_order_id}")
+
+
 def check_end(world: World, watch: Watch) -> None:
     """Everything else, when every order has been ended."""
     truth = world.truth()
@@ -169,12 +184,18 @@ def ends_untold(world: World, told: Mapping[str, InFlightOrder]) -> list[str]:
 
 def _check_results(world: World, watch: Watch, truth: Truth) -> None:
     """I8: what commands said was true when they said it."""
+    senders = _senders(watch)
+    for result in watch.results:
+        _check_result(world, watch, truth, result, senders)
+
+
+def _senders(watch: Watch) -> dict[str, set[str]]:
+    """Which processes sent a placement, by twin."""
     senders: dict[str, set[str]] = {}
     for leave in watch.leaves:
         if leave.sent.kind == "place" and leave.sent.twin is not None:
             senders.setdefault(leave.sent.twin, set()).add(leave.process)
-    for result in watch.results:
-        _check_result(world, watch, truth, result, senders)
+    return senders
 
 
 def _check_result(world: World, watch: Watch, truth: Truth, result: Result, senders: dict[str, set[str]]) -> None:

@@ -13,7 +13,7 @@ from ...core.reports import TradeUpdate
 from ...errors import LatentspeedError
 from .follower import Follower
 from .host import BASE_NS
-from .invariants import check_end, check_equal, check_stream
+from .invariants import check_end, check_equal, check_quiet, check_stream
 from .process import Process
 from .watch import Watch
 from .workload import Workload
@@ -38,6 +38,7 @@ async def play(world: World, watch: Watch, *, size: int) -> None:
     await Workload(world, watch, size=size).run()
     _heal(world)
     await asyncio.sleep(DRAIN_S)
+    check_quiet(world, watch)
     for number in range(1, MAX_RECONCILES + 1):
         await _run(world, f"reconcile{number}", _reconcile)
         if not check_equal(world):

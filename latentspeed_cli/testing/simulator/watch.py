@@ -229,6 +229,7 @@ class Watch:
             said=str(error or ""),
         )
         self.results.append(result)
+        self.outputs.append(result.said.encode())
         state = "" if order is None else order.state.value
         world.trace.note(process.name, f"{verb} {client_order_id} ends {result.exit.name} {state} {result.said}")
         if record is not None:
