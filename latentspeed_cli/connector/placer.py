@@ -194,7 +194,7 @@ class Placer:
                 order,
                 signer=self.auth.signer,
                 submit_deadline_ns=self._parts.clock.now_ns() + int(ticket.timeout_s * NS_PER_S),
-                check=partial(self._check_undecided, ticket, order),
+                check=partial(self._check_others, ticket, order),
             )
             if not begun.conflict:
                 return begun
@@ -246,15 +246,9 @@ class Placer:
         now_ns = self._parts.clock.now_ns()
         _check_clock(top)
         priced = resolve(intent, rule, top, now_ns=now_ns)
-        check_guards(
-            self._parts.guards,
-            amount=priced.amount,
-            price=priced.price,
-            reference_price=priced.reference_price,
-            day_notional=self._day_notional(now_ns),
-        )
         order = self.new_order(ticket, intent, amount=priced.amount, price=priced.price)
         order = msgspec.structs.replace(order, reference_price=priced.reference_price)
+        self._check_guards(order)
         return self._flows.prepared(order, intent), top
 
     def new_order(
@@ -289,6 +283,22 @@ class Placer:
         """Both clocks count: whichever is later, so that an order is never born too late."""
         latest_ms = max(top.ts_ns, self._parts.clock.now_ns()) // NS_PER_MS
         return msgspec.structs.replace(order, expires_after_ms=latest_ms + EXPIRES_AFTER_S * 1000)
+
+    def _check_others(self, ticket: Ticket, order: InFlightOrder) -> None:
+        """What orders that were written since the last look may have changed. Raises GuardRefused."""
+        self._check_undecided(ticket, order)
+        if self._parts.guards.max_day_notional is not None:
+            self._check_guards(order)
+
+    def _check_guards(self, order: InFlightOrder) -> None:
+        assert order.price is not None  # `resolve` has fixed it
+        check_guards(
+            self._parts.guards,
+            amount=order.amount,
+            price=order.price,
+            reference_price=order.reference_price,
+            day_notional=self._day_notional(self._parts.clock.now_ns()),
+        )
 
     def _check_undecided(self, ticket: Ticket, order: InFlightOrder) -> None:
         """An order that may be live or not makes the next one on its side a gamble. Raises GuardRefused.

@@ -279,6 +279,8 @@ async def test_a_lost_request_is_failed_only_by_its_burned_nonce(rig: Rig, fault
     assert (outcome.outcome, outcome.order.state) == ("rejected", OrderState.FAILED)
     assert [item.kind for item in outcome.order.evidence] == ["nonce_burned"]
     assert isinstance(outcome.error, OrderRejected)
+    assert "never to arrive" in str(outcome.error)
+    assert outcome.order.client_order_id in (outcome.error.hint or "")
     assert [body["nonce"] for body in rig.http.kinds("fence")] == [outcome.order.nonce]
 
 
@@ -497,6 +499,16 @@ async def test_caps_hold_across_orders(rig: Rig) -> None:
         await connector.place_order(limit())
         with pytest.raises(GuardRefused, match="a day"):
             await connector.place_order(limit())
+    assert len(rig.http.kinds("place")) == 2
+
+
+async def test_the_cap_of_a_day_holds_across_orders_of_one_moment(rig: Rig) -> None:
+    guards = Guards(max_day_notional=Decimal(250))
+    async with rig.connector(guards=guards) as one, rig.connector(guards=guards) as other:
+        ends = await asyncio.gather(
+            *(connector.place_order(limit()) for connector in (one, other) for _ in range(3)), return_exceptions=True
+        )
+    assert [type(end) for end in ends].count(GuardRefused) == 4
     assert len(rig.http.kinds("place")) == 2
 
 
