@@ -101,11 +101,16 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Liquidation(msgspec.Struct, frozen=True, kw_only=True):
-    """The venue took over positions of `account`. notional, account_value: quote currency, before it did."""
+    """The venue took over positions of `account`. kind: the venue's word for it. trading_pair: None where it tells of
+    the whole account at once. notional: of what it took, account_value: before it did, both in quote currency.
+    liquidator, account_value: None where the venue does not tell.
+    """
 
     account: str
     ts_ns: int
-    liquidator: str
+    kind: str
+    trading_pair: str | None
+    liquidator: str | None
     notional: Decimal
-    account_value: Decimal
+    account_value: Decimal | None
     received_ts_ns: int | None = None

@@ -124,16 +124,29 @@ class LeverageRecord(Record, frozen=True, kw_only=True, tag="leverage"):
 
 
 class LiquidationRecord(Record, frozen=True, kw_only=True, tag="liquidation"):
-    """The venue took over positions of the account. notional, account_value: quote currency, before it did."""
+    """The venue took over positions of the account. kind: the venue's word for it. trading_pair: null where it tells of
+    the whole account at once. notional: of what it took, account_value: before it did, both in quote currency.
+    liquidator, account_value: null where the venue does not tell.
+    """
 
-    columns: ClassVar[tuple[str, ...]] = ("ts_iso", "account", "liquidator", "notional", "account_value")
+    columns: ClassVar[tuple[str, ...]] = (
+        "ts_iso",
+        "kind",
+        "account",
+        "trading_pair",
+        "liquidator",
+        "notional",
+        "account_value",
+    )
 
     venue: str
     network: str
     account: str
-    liquidator: str
+    kind: str
+    trading_pair: str | None
+    liquidator: str | None
     notional: Number
-    account_value: Number
+    account_value: Number | None
     ts_ns: int
     ts_iso: str
     received_ts_ns: int | None = None
@@ -249,9 +262,11 @@ def liquidation_record(
         venue=venue,
         network=network,
         account=liquidation.account,
+        kind=liquidation.kind,
+        trading_pair=liquidation.trading_pair,
         liquidator=liquidation.liquidator,
         notional=plain(liquidation.notional),
-        account_value=plain(liquidation.account_value),
+        account_value=number(liquidation.account_value),
         ts_ns=liquidation.ts_ns,
         ts_iso=clock.iso(liquidation.ts_ns),
         received_ts_ns=received_ns,

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from latentspeed_cli.core.account import Liquidation
+from latentspeed_cli.core.decimals import EXACT
 from latentspeed_cli.core.reports import TURNED_AWAY, Evidence, OrderUpdate, Report, TradeUpdate
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.core.types import Liquidity
@@ -16,8 +18,10 @@ from . import identifiers
 from .constants import SHORT_TERM
 from .decode import COLLATERAL, pair_of, side_of
 from .payloads import EventBuffer, Fill, OrderRow
-from .wire import count, number, optional, shape, time_ns
+from .wire import count, each, number, optional, shape, time_ns
 
+# Fills of no order of the account, by which the venue took over a position of it.
+TAKEN_OVER = frozenset({"LIQUIDATED", "DELEVERAGED", "OFFSETTING"})
 LIQUIDITIES = {"TAKER": Liquidity.TAKER, "MAKER": Liquidity.MAKER}
 # What the order of a removal reason became. All other reasons are somebody's decision: CANCELLED.
 REASON_PREFIX = "ORDER_REMOVAL_REASON_"
@@ -190,6 +194,21 @@ def trade_updates(rows: Iterable[msgspec.Raw], symbols: SymbolMap, received_ns: 
         yield update
     if first is not None:
         raise first
+
+
+def liquidations(rows: Iterable[msgspec.Raw], account: str, symbols: SymbolMap) -> Iterator[Liquidation]:
+    """What of a list of fills was the venue's doing. Nobody tells who took the position, or what the account had."""
+    for fill in each(rows, lambda raw: shape(raw, Fill)):
+        if fill.type in TAKEN_OVER:
+            yield Liquidation(
+                account=account,
+                ts_ns=time_ns(fill.created_at),
+                kind=fill.type.lower(),
+                trading_pair=pair_of(fill.market or fill.ticker, fill.clob_pair_id, symbols),
+                liquidator=None,
+                notional=EXACT.multiply(number(fill.price), number(fill.size)),
+                account_value=None,
+            )
 
 
 def _fill_id(fill: Fill) -> str:

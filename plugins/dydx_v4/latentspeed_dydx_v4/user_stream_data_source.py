@@ -128,8 +128,9 @@ class DydxV4UserStreamDataSource(FrameSource):
             kinds.append(each(said.perpetual_positions, lambda raw: self._position(shape(raw, PerpetualPosition))))
         if Channel.BALANCES in self._wanted:
             kinds.append(each(said.asset_positions, self._balance))
-        if Channel.EVENTS in self._wanted and said.transfers is not None:
-            kinds.append(iter((decode.transfer(said.transfers),)))
+        if Channel.EVENTS in self._wanted:
+            kinds.append(decode_orders.liquidations(said.fills, self.account, self._symbols))
+            kinds.append(decode.transfer(row) for row in (said.transfers,) if row is not None)
         for items in kinds:
             try:
                 yield from items

@@ -156,6 +156,8 @@ class HyperliquidUserStreamDataSource(FrameSource):
         return Liquidation(
             account=said.liquidated_user.lower(),
             ts_ns=received_ns,
+            kind="liquidation",
+            trading_pair=None,
             liquidator=said.liquidator,
             notional=decode.number(said.liquidated_ntl_pos),
             account_value=decode.number(said.liquidated_account_value),

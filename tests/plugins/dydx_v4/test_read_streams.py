@@ -20,7 +20,7 @@ from latentspeed_cli.connector.streams import (
     SubscriptionAck,
     SubscriptionRefused,
 )
-from latentspeed_cli.core.account import Balance, Position, Transfer
+from latentspeed_cli.core.account import Balance, Liquidation, Position, Transfer
 from latentspeed_cli.core.market_data import BestBidOffer, Candle, MarketContext, OrderBookSnapshot, PublicTrade
 from latentspeed_cli.core.reports import OrderUpdate, Report, TradeUpdate
 from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
@@ -755,3 +755,22 @@ def test_transfers_are_events_with_a_sign(kind: str, amount: str, counterparty: 
     assert isinstance(told_, Transfer)
     assert (told_.kind, told_.amount, told_.counterparty) == (kind.lower(), Decimal(amount), counterparty)
     assert private_line(Channel.ORDERS).data("v4_subaccounts", NAME, {"transfers": transfer(kind)}) == []
+
+
+@pytest.mark.parametrize("kind", ["LIQUIDATED", "DELEVERAGED", "OFFSETTING"])
+def test_what_the_venue_took_is_a_fill_and_an_event(kind: str) -> None:
+    row = fill_row(1, type=kind, orderId=..., clientMetadata=..., price="3000.5", size="0.2")
+    said = private_line(Channel.FILLS, Channel.EVENTS).data("v4_subaccounts", NAME, {"fills": [row, fill_row(2)]})
+    fill, other, event = said
+    assert isinstance(fill, TradeUpdate)
+    assert isinstance(other, TradeUpdate)
+    assert isinstance(event, Liquidation)
+    assert (event.account, event.kind, event.trading_pair) == (ADDRESS, kind.lower(), fill.trading_pair)
+    assert (event.notional, event.ts_ns) == (Decimal("600.1"), fill.ts_ns)
+    assert (event.liquidator, event.account_value) == (None, None)
+    assert len(private_line(Channel.FILLS).data("v4_subaccounts", NAME, {"fills": [row]})) == 1
+
+
+def test_whoever_took_the_other_side_of_a_liquidation_was_not_liquidated() -> None:
+    said = private_line(Channel.EVENTS).data("v4_subaccounts", NAME, {"fills": [fill_row(type="LIQUIDATION")]})
+    assert [type(item) for item in said] == [TradeUpdate]

@@ -26,8 +26,9 @@ from latentspeed_cli.core.market_data import MarketContext, MidPrice
 from latentspeed_cli.core.reports import OrderUpdate, Report, TradeUpdate
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.errors import CredentialError, OrderRefused, ProtocolError
+from latentspeed_cli.keys import Secret
 
-from .conftest import K1, K1_ADDRESS, MASTER, RECEIVED_NS, VAULT, Key
+from .conftest import K1, K1_ADDRESS, MASTER, RECEIVED_NS, VAULT
 
 
 @pytest.fixture
@@ -263,6 +264,7 @@ def test_account_events(private: HyperliquidUserStreamDataSource) -> None:
     (liquidation,) = read(private, frame("user", {"liquidation": event}))
     assert isinstance(liquidation, Liquidation)
     assert (liquidation.account, liquidation.notional) == (K1_ADDRESS, Decimal("9.5"))
+    assert (liquidation.kind, liquidation.trading_pair) == ("liquidation", None)
     (slice_,) = read(private, frame("user", {"twapSliceFills": [{"fill": fill(), "twapId": 3}]}))
     assert slice_.fill_id == filled.fill_id
     assert read(private, frame("user", {"twapHistory": []})) == [Heartbeat()]
@@ -273,8 +275,8 @@ def test_whose_stream_it_is(symbols: SymbolMap) -> None:
         return HyperliquidUserStreamDataSource(HyperliquidConfig(network="testnet", **settings), symbols)
 
     assert source(account=MASTER).account == MASTER
-    assert source(account=MASTER, vault=VAULT, key=Key(K1)).account == VAULT
-    assert source(key=Key(K1)).account == K1_ADDRESS
+    assert source(account=MASTER, vault=VAULT, key=Secret(K1)).account == VAULT
+    assert source(key=Secret(K1)).account == K1_ADDRESS
     with pytest.raises(CredentialError) as caught:
         source()
     assert caught.value.exit_code == 7
