@@ -23,6 +23,7 @@ from latentspeed_dydx_v4.sandbox import wire
 from latentspeed_dydx_v4.sandbox.accounts import PRIVATE_KEYS
 from latentspeed_dydx_v4.sandbox.model import DydxModel
 
+from latentspeed_cli.keys import Secret
 from latentspeed_cli.sandbox.model import SCENARIOS
 
 from .conftest import RunClient
@@ -128,12 +129,7 @@ def wire_fields(message: type[wire.Message]) -> dict[str, FieldOf]:
 
 def signer_of(index: int) -> DydxV4Auth:
     """The key of an account, acting for the first."""
-
-    class Key:
-        def reveal(self) -> str:
-            return PRIVATE_KEYS[index]
-
-    return DydxV4Auth(DydxV4Config(network="sandbox", key=Key(), account=ADDRESS))
+    return DydxV4Auth(DydxV4Config(network="sandbox", key=Secret(PRIVATE_KEYS[index]), account=ADDRESS))
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,9 @@ from latentspeed_cli.connector.parts import Parts
 from latentspeed_cli.core.guards import Guards
 from latentspeed_cli.entropy import SeededEntropy
 from latentspeed_cli.journal import Journal
+from latentspeed_cli.keys import Secret
 
-from .local_venue import Key, Venue
+from .local_venue import Venue
 from .trading import SETTINGS, Runs, Way, WayClock
 
 
@@ -55,7 +56,7 @@ def run(venue: Venue, way: Way, tmp_path: Path, no_waits: None) -> Iterator[Runs
     journals = []
 
     def run(index: int = 0, **settings: Any) -> DydxV4Perpetual:
-        config = DydxV4Config(**{**SETTINGS, "key": Key(PRIVATE_KEYS[index]), **settings})
+        config = DydxV4Config(**{**SETTINGS, "key": Secret(PRIVATE_KEYS[index]), **settings})
         clock, auth = WayClock(way), DydxV4Auth(config)
         journal = Journal.open(tmp_path / "journal.db", network="sandbox", instance="", clock=clock)
         journals.append(journal)

@@ -23,6 +23,7 @@ from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.order_state import Facts
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.core.types import OrderType, TradeType
+from latentspeed_cli.keys import Secret
 from latentspeed_cli.sandbox.model import HttpRequest, Scenario, Send
 
 START_NS = 1_790_000_000_000_000_000
@@ -127,16 +128,6 @@ class Listener:
         return found
 
 
-class Key:
-    """A secret as config hands it over."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        return self._text
-
-
 class Trader:
     """One of the fixed accounts: signs and sends, and knows what it sent."""
 
@@ -148,7 +139,7 @@ class Trader:
             "node_url": "127.0.0.1:3003",
             "account": ADDRESSES[index],
         }
-        settings = DydxV4Config(key=Key(PRIVATE_KEYS[index]), **self.settings)
+        settings = DydxV4Config(key=Secret(PRIVATE_KEYS[index]), **self.settings)
         self.auth = DydxV4Auth(settings)
         self.web = DydxV4WebUtils(settings)
         self.owner = encode.subaccount(self.auth.owner, 0)

@@ -31,9 +31,10 @@ from latentspeed_cli.errors import (
     OrderRejected,
     ReplyLost,
 )
+from latentspeed_cli.keys import Secret
 
 from . import reading
-from .local_venue import Key, Venue
+from .local_venue import Venue
 from .trading import SETTINGS, USDC, Runs, Way, brief, kinds, limit, lose_journal, market, member, place
 
 # Placing
@@ -206,7 +207,7 @@ def test_a_post_only_order_rests_a_block_after_its_own(
     run: Runs, created: dict[str, str], believed: list[bool]
 ) -> None:
     """Where the row tells no block, that may be one after the height that was read just before."""
-    connector = run(network="testnet", key=Key("11" * 32))
+    connector = run(network="testnet", key=Secret("11" * 32))
     connector.symbols = reading.SYMBOLS
     order = reading.order(post_only=True, good_til_ts_ns=NS_PER_S)
     row = reading.order_row(
@@ -316,9 +317,9 @@ async def test_a_number_that_another_order_has_is_not_used_again(
 
 def allow(venue: Venue, owner: int, key: int) -> None:
     """Let another key of the fixed ones sign for an account, with a transaction of the account's own."""
-    config = DydxV4Config(**{**SETTINGS, "key": Key(PRIVATE_KEYS[owner])})
-    web, signer = DydxV4WebUtils(config), private_key(Key(PRIVATE_KEYS[owner]))
-    public = private_key(Key(PRIVATE_KEYS[key])).public_key.format()
+    config = DydxV4Config(**{**SETTINGS, "key": Secret(PRIVATE_KEYS[owner])})
+    web, signer = DydxV4WebUtils(config), private_key(Secret(PRIVATE_KEYS[owner]))
+    public = private_key(Secret(PRIVATE_KEYS[key])).public_key.format()
     message = data(1, ADDRESSES[owner].encode()) + data(2, b"SignatureVerification") + data(3, public)
     body = tx.body((("/dydxprotocol.accountplus.MsgAddAuthenticator", message),))
     reply = venue.send(web.call(ACCOUNT, data(1, ADDRESSES[owner].encode())))

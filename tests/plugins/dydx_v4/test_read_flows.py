@@ -25,6 +25,7 @@ from latentspeed_cli.errors import (
     RateLimited,
     ReplyLost,
 )
+from latentspeed_cli.keys import Secret
 
 from .reading import (
     ADDRESS,
@@ -52,16 +53,6 @@ ACCOUNT = f"address={ADDRESS}&subaccountNumber=0"
 ORDER = f"GET {BASE}/orders/{ORDER_ID}"
 HEIGHT = f"GET {BASE}/height"
 LATEST = f"GRPC {NODE}/cosmos.base.tendermint.v1beta1.Service/GetLatestBlock"
-
-
-class Key:
-    """A secret as config hands it over."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        return self._text
 
 
 @pytest.fixture
@@ -494,7 +485,7 @@ def test_a_fill_that_makes_no_sense_hides_no_other(flows: Flows) -> None:
 
 
 def auth(key: str = "1" * 64, **settings: Any) -> DydxV4Auth:
-    return DydxV4Auth(config(key=Key(key), **settings))
+    return DydxV4Auth(config(key=Secret(key), **settings))
 
 
 def account_answer(address: str) -> Any:

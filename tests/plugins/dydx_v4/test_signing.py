@@ -33,8 +33,9 @@ from latentspeed_dydx_v4.wallet import address_of, parse_address, private_key
 
 from latentspeed_cli.core.types import TimeInForce
 from latentspeed_cli.errors import AuthRejected, ConfigError, CredentialError, ProtocolError
+from latentspeed_cli.keys import Secret
 
-from .test_vectors import LONG_TERM, OFFICIAL_3, OFFICIAL_3_KEY, OWNER, SHORT_TERM, Key, auth, market
+from .test_vectors import LONG_TERM, OFFICIAL_3, OFFICIAL_3_KEY, OWNER, SHORT_TERM, auth, market
 
 # Section 12.4 of the sheet, V7: an API key (official_2) signs for the owner (official_3) by authenticator 966.
 OFFICIAL_2_KEY = "d84cc2fce4fd24a4ffaa7d5a5ce4ddbb41a6b66adaa5c9d9a65f663f397d8b81"
@@ -86,7 +87,7 @@ def by_cosmpy(
 def test_transactions_equal_cosmpy_s(order: Any, number: int, sequence: int, timeout: int, index: int) -> None:
     key = PRIVATE_KEYS[index]
     message = encode.place_order(order, market(order.trading_pair), OWNER)
-    signer = DydxV4Auth(DydxV4Config(network="sandbox", key=Key(key)))
+    signer = DydxV4Auth(DydxV4Config(network="sandbox", key=Secret(key)))
     ours = signer.sign(PLACE_ORDER, message, account_number=number, sequence=sequence, timeout_height=timeout)
     theirs = by_cosmpy(
         PLACE_ORDER,
@@ -114,7 +115,7 @@ def test_a_permitted_key_signs_as_v7_tells() -> None:
     assert body.hex() == V7_BODY
     info = tx.auth_info(tx.signer_of(bytes.fromhex(OFFICIAL_2_PUBLIC)), 89)
     assert info.hex() == V7_AUTH_INFO
-    signer = DydxV4Auth(DydxV4Config(network="testnet", key=Key(OFFICIAL_2_KEY), account=OFFICIAL_3))
+    signer = DydxV4Auth(DydxV4Config(network="testnet", key=Secret(OFFICIAL_2_KEY), account=OFFICIAL_3))
     order = msgspec.structs.replace(
         SHORT_TERM,
         venue_client_id=identifiers.venue_client_id(7, 1),
@@ -130,7 +131,7 @@ def test_a_permitted_key_signs_as_v7_tells() -> None:
 
 
 def test_a_permitted_key_bears_its_own_public_key_and_the_owner_s_numbers() -> None:
-    config = DydxV4Config(network="sandbox", key=Key(PRIVATE_KEYS[4]), account=ADDRESSES[0])
+    config = DydxV4Config(network="sandbox", key=Secret(PRIVATE_KEYS[4]), account=ADDRESSES[0])
     signer = DydxV4Auth(config)
     assert (signer.signer, signer.account, signer.master) == (ADDRESSES[4], ADDRESSES[0], ADDRESSES[0])
     assert signer.is_permitted_key
@@ -165,14 +166,14 @@ def test_an_answer_that_is_none_makes_no_sense(answer: bytes) -> None:
 @pytest.mark.parametrize("index", range(10))
 def test_words_and_addresses_equal_cosmpy_s(index: int) -> None:
     wallet = LocalWallet.from_mnemonic(MNEMONICS[index], prefix="dydx")
-    assert private_key(Key(MNEMONICS[index])).to_hex() == wallet.signer().private_key_hex == PRIVATE_KEYS[index]
+    assert private_key(Secret(MNEMONICS[index])).to_hex() == wallet.signer().private_key_hex == PRIVATE_KEYS[index]
     assert str(wallet.address()) == ADDRESSES[index]
 
 
 @settings(deadline=None, max_examples=50)
 @given(raw=st.binary(min_size=32, max_size=32).filter(lambda raw: 0 < int.from_bytes(raw, "big") < 2**255))
 def test_addresses_equal_cosmpy_s(raw: bytes) -> None:
-    key = private_key(Key(raw.hex()))
+    key = private_key(Secret(raw.hex()))
     address = address_of(key.public_key.format())
     assert address == str(LocalWallet(PrivateKey(raw), prefix="dydx").address())
     assert parse_address(address) == address
@@ -183,7 +184,7 @@ def test_an_openssl_without_the_digest_changes_no_address(monkeypatch: pytest.Mo
         raise ValueError(f"unsupported hash type {name}")
 
     monkeypatch.setattr(hashlib, "new", refuse)
-    assert address_of(private_key(Key(PRIVATE_KEYS[3])).public_key.format()) == ADDRESSES[3]
+    assert address_of(private_key(Secret(PRIVATE_KEYS[3])).public_key.format()) == ADDRESSES[3]
 
 
 @pytest.mark.parametrize(
@@ -205,8 +206,8 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 
 def test_the_account_is_the_configured_one_else_the_key_s() -> None:
     assert account_of(DydxV4Config()) is None
-    assert account_of(DydxV4Config(key=Key(OFFICIAL_3_KEY))) == OFFICIAL_3
-    assert account_of(DydxV4Config(key=Key(OFFICIAL_3_KEY), account=ADDRESSES[0])) == ADDRESSES[0]
+    assert account_of(DydxV4Config(key=Secret(OFFICIAL_3_KEY))) == OFFICIAL_3
+    assert account_of(DydxV4Config(key=Secret(OFFICIAL_3_KEY), account=ADDRESSES[0])) == ADDRESSES[0]
     assert DydxV4Config(account=ADDRESSES[0], subaccount=3).acts_for == f"{ADDRESSES[0]}/3"
 
 
@@ -214,7 +215,7 @@ def test_the_account_is_the_configured_one_else_the_key_s() -> None:
 def test_published_keys_of_the_sandbox_are_refused_elsewhere(network: str) -> None:
     for text in (PRIVATE_KEYS[0], MNEMONICS[9], "0x" + PRIVATE_KEYS[3]):
         with pytest.raises(CredentialError):
-            DydxV4Auth(DydxV4Config(network=network, key=Key(text)))
+            DydxV4Auth(DydxV4Config(network=network, key=Secret(text)))
 
 
 @pytest.mark.parametrize("changes", [{"network": "devnet"}, {"subaccount": 128_001}, {"nonces": "random"}])
@@ -234,15 +235,12 @@ import sys
 from latentspeed_dydx_v4.auth import DydxV4Auth
 from latentspeed_dydx_v4.config import DydxV4Config
 import latentspeed_dydx_v4.connector, latentspeed_dydx_v4.plugin
-
-class Key:
-    def __init__(self, text): self.text = text
-    def reveal(self): return self.text
+from latentspeed_cli.keys import Secret
 
 heavy = ("cosmpy", "Crypto", "google.protobuf", "grpc", "ecdsa", "aiohttp", "eth_account")
-DydxV4Auth(DydxV4Config(network="sandbox", key=Key("{PRIVATE_KEYS[0]}")))
+DydxV4Auth(DydxV4Config(network="sandbox", key=Secret("{PRIVATE_KEYS[0]}")))
 print([name for name in heavy if name in sys.modules])
-DydxV4Auth(DydxV4Config(network="sandbox", key=Key("{MNEMONICS[0]}")))
+DydxV4Auth(DydxV4Config(network="sandbox", key=Secret("{MNEMONICS[0]}")))
 print("cosmpy" in sys.modules, "grpc" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True)

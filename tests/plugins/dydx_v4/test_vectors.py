@@ -26,6 +26,7 @@ from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.order_state import Facts
 from latentspeed_cli.core.types import OrderType, TradeType
 from latentspeed_cli.errors import CredentialError, OrderRefused
+from latentspeed_cli.keys import Secret
 
 FILE = Path(__file__).parents[4] / "shared" / "protocols" / "dydx_v4_vectors.json"
 OFFICIAL_3_KEY = "0a7ff605269ed00853a425beda719da038a11792f6dddf31c087b2988b4dc8fe"
@@ -33,14 +34,6 @@ OFFICIAL_3 = "dydx1wldnytkerzs39rs28djn0p9vvqer2x2k5x8hjy"
 V1_HASH = "18BC77B15B5D5B7844BB914366DE2179711310551C18C9B6C409CE679B41A127"
 V2_HASH = "DDAEE2ADF6C19717C30D8931553A75C2932AF9D5B56CDEAE69823D597157956A"
 V4_HASH = "A76E8105A1C8D4AC02C56297FB2BE37AD024056C796254D6483130E353D7EDA0"
-
-
-class Key:
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def reveal(self) -> str:
-        return self.text
 
 
 def market(pair: str) -> DydxV4Market:
@@ -78,7 +71,7 @@ def order(pair: str, amount: str, price: str, client_id: int, **more: Any) -> In
 
 
 def auth(network: str) -> DydxV4Auth:
-    return DydxV4Auth(DydxV4Config(network=network, key=Key(OFFICIAL_3_KEY)))
+    return DydxV4Auth(DydxV4Config(network=network, key=Secret(OFFICIAL_3_KEY)))
 
 
 OWNER = encode.subaccount(OFFICIAL_3, 0)
@@ -146,7 +139,7 @@ def test_only_what_trades_may_be_signed() -> None:
 @pytest.mark.parametrize("text", ["", "00" * 32, "ff" * 32, "abandon " * 12, "zz" * 32])
 def test_what_is_no_key_is_refused_without_being_told(text: str) -> None:
     with pytest.raises(CredentialError) as refused:
-        private_key(Key(text))
+        private_key(Secret(text))
     assert not text.strip() or text.strip() not in str(refused.value)
 
 
@@ -167,7 +160,7 @@ def test_keys(published: dict[str, Any]) -> None:
     assert len(published["keys"]) == 7
     for named in published["keys"].values():
         for text in (named["mnemonic"], named["private_key"]):
-            key = private_key(Key(text))
+            key = private_key(Secret(text))
             assert key.to_hex() == named["private_key"]
             assert key.public_key.format().hex() == named["public_key"]
             assert address_of(key.public_key.format()) == named["address"]

@@ -23,22 +23,13 @@ from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.order_state import Facts
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.core.types import OrderType, TradeType
+from latentspeed_cli.keys import Secret
 
 RECEIVED_NS = 1_790_000_000_123_456_789
 K1 = "0x0123456789012345678901234567890123456789012345678901234567890123"
 K1_ADDRESS = "0x14791697260e4c9a71f18484c9f997b308e59325"
 MASTER = "0xcd49bbac6e85fdeb167eb7ca41a945d2b8758f6f"
 VAULT = "0x1719884eb866cb12b2287399b15f7db5e7d775ea"
-
-
-class Key:
-    """A secret as config hands it over."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        return self._text
 
 
 def reply(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
@@ -90,14 +81,14 @@ def recordings() -> Path:
 @pytest.fixture
 def make_auth() -> Callable[..., HyperliquidAuth]:
     def make(key: str = K1, **settings: Any) -> HyperliquidAuth:
-        return HyperliquidAuth(HyperliquidConfig(**{"network": "testnet", "key": Key(key), **settings}))
+        return HyperliquidAuth(HyperliquidConfig(**{"network": "testnet", "key": Secret(key), **settings}))
 
     return make
 
 
 @pytest.fixture
 def connector(symbols: SymbolMap) -> HyperliquidPerpetual:
-    return connector_for(HyperliquidConfig(network="testnet", key=Key(K1)), symbols)
+    return connector_for(HyperliquidConfig(network="testnet", key=Secret(K1)), symbols)
 
 
 class Untouched:

@@ -26,10 +26,11 @@ from latentspeed_cli.core.reports import OrderUpdate, Report, TradeUpdate
 from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.core.types import OrderType, TimeInForce, TradeType
 from latentspeed_cli.errors import AuthRejected, OrderRejected, OutcomeUnknown
+from latentspeed_cli.keys import Secret
 from latentspeed_cli.sandbox.accounts import ADDRESSES, PRIVATE_KEYS
 from latentspeed_cli.sandbox.model import HttpRequest, Scenario, Send
 
-from .conftest import K1, K1_ADDRESS, Key, connector_for
+from .conftest import K1, K1_ADDRESS, connector_for
 
 START_NS = 1_790_000_000_000_000_000
 BLOCK_NS = 70_000_000
@@ -46,7 +47,7 @@ class Venue:
         self.symbols: SymbolMap = SymbolMap(())
 
     def client(self, index: int, **settings: Any) -> HyperliquidPerpetual:
-        config = HyperliquidConfig(**{"network": "sandbox", "key": Key(PRIVATE_KEYS[index]), **settings})
+        config = HyperliquidConfig(**{"network": "sandbox", "key": Secret(PRIVATE_KEYS[index]), **settings})
         made = connector_for(config, self.symbols)
         if not len(self.symbols):
             self.symbols = self.drive(made.markets_flow()).symbols
@@ -228,7 +229,7 @@ def test_refusals(venue: Venue, me: HyperliquidPerpetual, other: HyperliquidPerp
 
 
 def test_a_foreign_key_is_told_so(venue: Venue, me: HyperliquidPerpetual) -> None:
-    stranger = venue.client(0, key=Key(K1), account=ADDRESSES[0])
+    stranger = venue.client(0, key=Secret(K1), account=ADDRESSES[0])
     with pytest.raises(AuthRejected):
         venue.drive(stranger.identity_flow())
     with pytest.raises(AuthRejected):
@@ -239,11 +240,11 @@ def test_an_approved_agent_trades_for_its_account(venue: Venue, me: HyperliquidP
     assert isinstance(me.auth, HyperliquidAuth)
     body = me.auth.sign_approve_agent(K1_ADDRESS, "tests", venue.now_ns // 1_000_000)
     assert venue.post(me.web_utils.exchange(body)).body == b'{"status":"ok","response":{"type":"default"}}'
-    agent = venue.client(0, key=Key(K1), account=ADDRESSES[0])
+    agent = venue.client(0, key=Secret(K1), account=ADDRESSES[0])
     venue.drive(agent.identity_flow())
     assert venue.drive(agent.place_flow(venue.order(agent, 1, price=far(venue)))).report is Report.ACCEPTED
     assert len(venue.drive(me.open_orders_flow())) == 1
-    lonely = venue.client(0, key=Key(K1))
+    lonely = venue.client(0, key=Secret(K1))
     with pytest.raises(AuthRejected, match="agent of"):
         venue.drive(lonely.identity_flow())
 

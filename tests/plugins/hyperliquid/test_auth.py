@@ -16,9 +16,10 @@ from latentspeed_hyperliquid.encode import NOOP
 from latentspeed_hyperliquid.keccak import keccak256
 
 from latentspeed_cli.errors import CredentialError, OrderRefused
+from latentspeed_cli.keys import Secret
 from latentspeed_cli.sandbox.accounts import PRIVATE_KEYS
 
-from .conftest import K1, K1_ADDRESS, MASTER, VAULT, Key
+from .conftest import K1, K1_ADDRESS, MASTER, VAULT
 
 CURVE_ORDER = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141"
 TYPES = {
@@ -197,7 +198,7 @@ def test_a_fence_names_no_vault(make_auth: Callable[..., HyperliquidAuth]) -> No
 )
 def test_malformed_keys_are_refused_without_echo(text: str) -> None:
     with pytest.raises(CredentialError) as caught:
-        HyperliquidAuth(HyperliquidConfig(key=Key(text)))
+        HyperliquidAuth(HyperliquidConfig(key=Secret(text)))
     assert caught.value.exit_code == 7
     told = repr(caught.value) + str(caught.value) + str(caught.value.hint)
     assert len(text) < 6 or text not in told
@@ -211,7 +212,7 @@ def test_malformed_keys_are_refused_without_echo(text: str) -> None:
 
 
 def test_a_key_may_lack_its_prefix_and_carry_a_line_end() -> None:
-    assert HyperliquidAuth(HyperliquidConfig(key=Key(K1[2:] + "\n"))).signer == K1_ADDRESS
+    assert HyperliquidAuth(HyperliquidConfig(key=Secret(K1[2:] + "\n"))).signer == K1_ADDRESS
 
 
 def test_no_key_is_a_credential_error() -> None:
@@ -223,8 +224,8 @@ def test_no_key_is_a_credential_error() -> None:
 def test_sandbox_keys_are_refused_elsewhere(network: str) -> None:
     for key in PRIVATE_KEYS:
         with pytest.raises(CredentialError, match="published sandbox key"):
-            HyperliquidAuth(HyperliquidConfig(network=network, key=Key(key.upper().replace("0X", "0x"))))
-        assert HyperliquidAuth(HyperliquidConfig(network="sandbox", key=Key(key))).signer
+            HyperliquidAuth(HyperliquidConfig(network=network, key=Secret(key.upper().replace("0X", "0x"))))
+        assert HyperliquidAuth(HyperliquidConfig(network="sandbox", key=Secret(key))).signer
 
 
 def test_the_key_shows_nowhere(make_auth: Callable[..., HyperliquidAuth]) -> None:

@@ -27,8 +27,9 @@ from latentspeed_cli.errors import (
     RateLimited,
     ReplyLost,
 )
+from latentspeed_cli.keys import Secret
 
-from .conftest import K1, K1_ADDRESS, MASTER, RECEIVED_NS, VAULT, Key, connector_for, reply, walk
+from .conftest import K1, K1_ADDRESS, MASTER, RECEIVED_NS, VAULT, connector_for, reply, walk
 
 MakeOrder = Callable[..., InFlightOrder]
 CLOID = "0x00000000000000000000000000000001"
@@ -88,7 +89,7 @@ def test_the_same_order_is_the_same_bytes(connector: HyperliquidPerpetual, make_
 
 
 def test_an_order_for_a_vault_names_it(symbols: SymbolMap, make_order: MakeOrder) -> None:
-    made = connector_for(HyperliquidConfig(network="testnet", key=Key(K1), account=MASTER, vault=VAULT), symbols)
+    made = connector_for(HyperliquidConfig(network="testnet", key=Secret(K1), account=MASTER, vault=VAULT), symbols)
     assert json.loads(next(made.place_flow(make_order())).body)["vaultAddress"] == VAULT
     assert json.loads(next(made.account_flow()).body)["user"] == VAULT
 
@@ -632,7 +633,7 @@ def agent_of(address: str) -> dict[str, Any]:
     ],
 )
 def test_keys_that_may_act(symbols: SymbolMap, settings: dict[str, Any], answers: list[Any]) -> None:
-    made = connector_for(HyperliquidConfig(network="testnet", key=Key(K1), **settings), symbols)
+    made = connector_for(HyperliquidConfig(network="testnet", key=Secret(K1), **settings), symbols)
     asked, result = walk(made.identity_flow(), *answers)
     assert asked[0] == {"type": "userRole", "user": K1_ADDRESS}
     assert result is None
@@ -651,7 +652,7 @@ def test_keys_that_may_act(symbols: SymbolMap, settings: dict[str, Any], answers
     ],
 )
 def test_keys_that_may_not(symbols: SymbolMap, settings: dict[str, Any], answers: list[Any], words: str) -> None:
-    made = connector_for(HyperliquidConfig(network="testnet", key=Key(K1), **settings), symbols)
+    made = connector_for(HyperliquidConfig(network="testnet", key=Secret(K1), **settings), symbols)
     with pytest.raises(AuthRejected, match=words) as caught:
         walk(made.identity_flow(), *answers)
     assert caught.value.exit_code == 7

@@ -22,8 +22,9 @@ from latentspeed_cli.core.order_state import Facts
 from latentspeed_cli.core.symbols import Market
 from latentspeed_cli.core.types import OrderType, TimeInForce, TradeType
 from latentspeed_cli.errors import OrderRefused
+from latentspeed_cli.keys import Secret
 
-from .conftest import K1, Key
+from .conftest import K1
 
 CANONICAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]{0,7}[1-9])?", re.ASCII)
 wire_values = st.integers(1, 10**15).map(lambda units: Decimal(units).scaleb(-8))
@@ -84,7 +85,7 @@ orders = st.builds(
     expires_after_ms=st.integers(0, 2**63),
     facts=st.just(Facts()),
 )
-signer = HyperliquidAuth(HyperliquidConfig(key=Key(K1)))
+signer = HyperliquidAuth(HyperliquidConfig(key=Secret(K1)))
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)

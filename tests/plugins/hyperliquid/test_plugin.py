@@ -17,9 +17,10 @@ from latentspeed_cli.core.symbols import SymbolMap
 from latentspeed_cli.core.types import OrderType, TimeInForce
 from latentspeed_cli.errors import ConfigError, CredentialError
 from latentspeed_cli.hookspecs import API_VERSION, PROJECT, ConnectorHooks
+from latentspeed_cli.keys import Secret
 from latentspeed_cli.sandbox.model import SCENARIOS
 
-from .conftest import K1, K1_ADDRESS, MASTER, VAULT, Key, connector_for
+from .conftest import K1, K1_ADDRESS, MASTER, VAULT, connector_for
 
 WEIGHT = ("aiohttp", "websockets", "coincurve", "Crypto", "eth_account", "apsw", "typer", "rich")
 
@@ -58,7 +59,7 @@ def test_the_spec_tells_what_there_is(hooks: Any) -> None:
 
 
 def test_hooks_build_the_parts(hooks: Any, symbols: SymbolMap) -> None:
-    config = HyperliquidConfig(network="testnet", key=Key(K1))
+    config = HyperliquidConfig(network="testnet", key=Secret(K1))
     assert hooks.latentspeed_web_utils(config=config).exchange_url.endswith("/exchange")
     assert hooks.latentspeed_auth(config=config).account == K1_ADDRESS
     books = hooks.latentspeed_order_book_data_source(config=config, symbols=symbols, candle_interval="1m")
@@ -131,6 +132,6 @@ def test_addresses_that_are_none(text: str) -> None:
 
 def test_whose_account_it_is() -> None:
     assert account_of(HyperliquidConfig()) is None
-    assert account_of(HyperliquidConfig(key=Key(K1))) == K1_ADDRESS
-    assert account_of(HyperliquidConfig(account=MASTER, key=Key(K1))) == MASTER
+    assert account_of(HyperliquidConfig(key=Secret(K1))) == K1_ADDRESS
+    assert account_of(HyperliquidConfig(account=MASTER, key=Secret(K1))) == MASTER
     assert account_of(HyperliquidConfig(account=MASTER, vault=VAULT)) == VAULT
