@@ -13,9 +13,10 @@ from ..core.ids import check_client_order_id, new_client_order_id
 from ..core.in_flight_order import OrderIntent
 from ..core.types import OrderState, PositionAction
 from ..errors import GuardRefused, LatentspeedError, OutcomeUnknown
+from .conflict import id_conflict
 from .ledger import Ledger
 from .parts import Parts
-from .placer import Placer, Ticket, id_conflict
+from .placer import Placer, Ticket
 from .reconciler import is_undecided
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ class Desk:
         same = self._tickets.get(ticket.client_order_id)
         if same is not None:
             if same.parameters_hash != ticket.parameters_hash:
-                raise id_conflict(ticket.client_order_id)
+                known, asked = (self._placer.asked(one.intent) for one in (same, ticket))
+                raise id_conflict(ticket.client_order_id, known, asked)
             return same, False
         if len(self._tickets) >= MAX_ON_THEIR_WAY:
             raise GuardRefused(f"{MAX_ON_THEIR_WAY} orders are on their way already")

@@ -34,6 +34,7 @@ from ..errors import (
     TransportError,
 )
 from .auth import Auth
+from .conflict import Parameters, id_conflict, of_intent, of_order, of_told
 from .judge import placed
 from .ledger import Ledger
 from .parts import OrderOutcome, Parts
@@ -204,7 +205,7 @@ class Placer:
                 break
             self._ledger.tracker.forget(ticket.client_order_id)
             order = other_id
-        raise id_conflict(ticket.client_order_id)
+        raise self.conflict(ticket, begun.order)
 
     async def _place_again(self, ticket: Ticket, sent: Sent) -> OrderOutcome:
         """The one further attempt. What prevents it leaves the order as the first one did."""
@@ -221,7 +222,7 @@ class Placer:
         """All checks, and the request as it would leave, without its signature. Nothing is tracked, written or sent."""
         known = self._parts.journal.order(ticket.client_order_id) if ticket.is_chosen else None
         if known is not None and known.parameters_hash != ticket.parameters_hash:
-            raise id_conflict(ticket.client_order_id)
+            raise self.conflict(ticket, known)
         order, top = await self._prepare(ticket)
         self._check_undecided(ticket, order)
         order = self._with_expiry(order, top)
@@ -342,13 +343,13 @@ class Placer:
         if order is None:
             return None
         if order.parameters_hash != ticket.parameters_hash:
-            raise id_conflict(ticket.client_order_id)
+            raise self.conflict(ticket, order)
         return await self._replay(ticket, order)
 
     async def _replay(self, ticket: Ticket, order: InFlightOrder) -> OrderOutcome | None:
         """What became of a known order. None when it was proved never to have landed: it may be sent again."""
         if order.parameters_hash != ticket.parameters_hash:
-            raise id_conflict(ticket.client_order_id)
+            raise self.conflict(ticket, order)
         order = await self._reconciler.wait_for_writer(order, timeout_s=CLASSIFICATION_WAIT_S)
         if is_undecided(order):
             loop = asyncio.get_running_loop()
@@ -370,7 +371,8 @@ class Placer:
             return None
         for update in updates:
             if not _same(ticket.intent, order, update):
-                raise id_conflict(ticket.client_order_id)
+                asked = self.asked(msgspec.structs.replace(ticket.intent, trading_pair=order.trading_pair))
+                raise id_conflict(ticket.client_order_id, of_told(order, update), asked)
         told = updates[-1]
         found = msgspec.structs.replace(
             order,
@@ -385,6 +387,15 @@ class Placer:
         self._ledger.start(self._parts.journal.adopt(found))
         self._ledger.record(updates, of=found)
         return placed(await self._reconciler.try_refresh(found), "ack", replayed=True)
+
+    def asked(self, intent: OrderIntent) -> Parameters:
+        """What an id conflict compares with."""
+        return of_intent(intent, venue=self._parts.venue, account=self.account)
+
+    def conflict(self, ticket: Ticket, known: InFlightOrder) -> IdConflict:
+        """Another order has the id, or the venue's twin of it."""
+        asked = self.asked(ticket.intent)
+        return id_conflict(ticket.client_order_id, of_order(known), asked, known_id=known.client_order_id)
 
     def _is_journaled(self, ticket: Ticket) -> bool:
         return self._parts.journal.order(ticket.client_order_id) is not None
@@ -406,14 +417,6 @@ def _check_clock(top: BookTop) -> None:
             f"the clock of this machine and the venue's differ by {skew_s:.1f} s",
             hint="set the clock: orders carry an expiry in the venue's time",
         )
-
-
-def id_conflict(client_order_id: str) -> IdConflict:
-    return IdConflict(
-        f"client order id {client_order_id} is known with other parameters",
-        hint="use another id for another order",
-        client_order_id=client_order_id,
-    )
 
 
 def _same(intent: OrderIntent, order: InFlightOrder, told: OrderUpdate) -> bool:

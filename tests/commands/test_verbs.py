@@ -59,6 +59,19 @@ def test_the_same_command_again_sends_once(terminal: Terminal, exchange: Exchang
     assert exchange.sent() == sent
 
 
+def test_an_id_is_one_for_all_venues(terminal: Terminal, exchange: Exchange) -> None:
+    terminal.go_to(exchange.of("dydx_v4"))  # the sandbox of this state folder has both
+    command = ["place", "buy", "BTC-USD", "0.01", "mid-1%", "--client-id", f"one-{time.time_ns()}", "-o", "json"]
+    there = terminal.run([*command, "-x", "hyperliquid"])
+    assert there.code == 0, there.err
+    for more in ([], ["--dry-run"]):
+        here = terminal.run([*command, "-x", "dydx_v4", *more])
+        assert here.code == 12
+        assert here.error["message"].endswith(f"buy 0.01 BTC-USD at {there.json['price']} on hyperliquid")
+        assert here.error["hint"].startswith("differs: venue hyperliquid, not dydx_v4; account ")
+    assert terminal.run(["cancel", there.json["client_order_id"], "-x", "hyperliquid"]).code == 0
+
+
 def test_with_the_size_in_an_option_the_argument_is_the_price(terminal: Terminal) -> None:
     ended = terminal.run(["place", "buy", "BTC-USD", "mid-1%", "--notional", "500", "--dry-run", "-o", "json"])
     assert ended.code == 0, ended.err

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
+import msgspec
 import pytest
 
-from latentspeed_cli.core.types import OrderState
+from latentspeed_cli.core.in_flight_order import OrderIntent
+from latentspeed_cli.core.types import OrderState, TimeInForce
 from latentspeed_cli.errors import IdConflict, OrderRejected, OutcomeUnknown, ProtocolError, ReplyLost
 
 from .conftest import Rig
@@ -72,11 +74,27 @@ async def test_a_copy_that_the_venue_does_not_answer_is_replayed_once_another_on
 async def test_other_parameters_are_a_conflict(rig: Rig) -> None:
     async with rig.connector() as connector:
         await connector.place_order(limit(), client_order_id="x")
-        with pytest.raises(IdConflict):
+        with pytest.raises(IdConflict, match="parameters: buy 1 BTC-USD at 95 on ") as caught:
             await connector.place_order(limit(amount="2"), client_order_id="x")
+        assert caught.value.hint == "differs: amount 1, not 2. Use another id for another order"
     async with rig.connector() as connector:
-        with pytest.raises(IdConflict):
-            await connector.place_order(limit(price="94"), client_order_id="x")
+        with pytest.raises(IdConflict) as caught:
+            await connector.place_order(limit("sell", price="105", post_only=True), client_order_id="x")
+        assert str(caught.value.hint).startswith(
+            "differs: side buy, not sell; price 95, not 105; post-only no, not yes."
+        )
+        with pytest.raises(IdConflict) as caught:
+            await connector.place_order(limit(tif=TimeInForce.IOC), client_order_id="x")
+        assert str(caught.value.hint).startswith("differs: tif gtc, not ioc.")
+
+
+async def test_what_no_record_keeps_cannot_be_compared(rig: Rig) -> None:
+    sized = msgspec.structs.replace(limit(), amount=None, notional=Decimal(95))
+    async with rig.connector() as connector:
+        await connector.place_order(sized, client_order_id="x")
+        with pytest.raises(IdConflict, match="buy 1 BTC-USD at 95") as caught:
+            await connector.place_order(limit(), client_order_id="x")
+        assert str(caught.value.hint).startswith("differs: size, price or end in other words.")
     assert len(rig.http.kinds("place")) == 1
 
 
@@ -84,8 +102,9 @@ async def test_other_parameters_are_a_conflict_while_the_first_is_on_its_way(rig
     rig.http.gate["place"] = asyncio.Event()
     async with rig.connector() as connector:
         connector.submit(limit(), client_order_id="x")
-        with pytest.raises(IdConflict):
+        with pytest.raises(IdConflict, match="buy 1 BTC-USD at 95") as caught:
             connector.submit(limit(amount="2"), client_order_id="x")
+        assert str(caught.value.hint).startswith("differs: amount 1, not 2.")
         rig.http.gate["place"].set()
 
 
@@ -223,13 +242,23 @@ async def test_an_order_of_a_lost_journal_is_adopted(rig: Rig) -> None:
     assert adopted.state is OrderState.OPEN
 
 
-@pytest.mark.parametrize("other", [limit(amount="2"), limit(price="94"), limit("sell", price="105")])
-async def test_an_order_at_the_venue_with_other_parameters_is_a_conflict(rig: Rig, other: object) -> None:
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        (limit(amount="2"), "amount 1, not 2"),
+        (limit(price="94"), "price 95, not 94"),
+        (limit("sell", price="105"), "side buy, not sell; price 95, not 105"),
+    ],
+)
+async def test_an_order_at_the_venue_with_other_parameters_is_a_conflict(
+    rig: Rig, other: OrderIntent, differs: str
+) -> None:
     async with rig.connector() as connector:
         await connector.place_order(limit(), client_order_id="x")
     async with rig.connector(journal=rig.journal("another.db")) as connector:
-        with pytest.raises(IdConflict):
-            await connector.place_order(other, client_order_id="x")  # type: ignore[arg-type]
+        with pytest.raises(IdConflict, match="buy 1 BTC-USD at 95") as caught:
+            await connector.place_order(other, client_order_id="x")
+    assert str(caught.value.hint).startswith(f"differs: {differs}.")
     assert len(rig.http.kinds("place")) == 1
 
 
