@@ -30,6 +30,7 @@ app = verb_app()
 
 KINDS = ("book", "candles", "pnl", "funding")
 CANDLES = 60
+INTERVAL = "1h"
 DEPTH = 50
 DAYS_NS = {"pnl": 30 * 86_400 * NS_PER_S, "funding": 86_400 * NS_PER_S}
 PIPE_COLUMNS, PIPE_ROWS = 100, 30
@@ -62,7 +63,7 @@ def plot(
     ctx: typer.Context,
     kind: Annotated[str, typer.Argument(help="book, candles, pnl or funding", autocompletion=_kinds)],
     pairs: Pairs = None,
-    interval: Annotated[str, typer.Option(help="Of candles, 1m to 1M.")] = "1h",
+    interval: Annotated[str, typer.Option(help="Of candles, 1m to 1M.")] = INTERVAL,
     since: Since = None,
     until: Until = None,
     depth: Annotated[str | None, typer.Option(help="Levels of a book, 50 by default.")] = None,
@@ -77,6 +78,12 @@ def plot(
         raise UsageError(f"{kind[:60]!r} cannot be drawn", hint=nearest(kind, KINDS))
     if interval not in INTERVALS_S:
         raise UsageError(f"--interval: {interval[:60]!r} is not known", hint=nearest(interval, list(INTERVALS_S)))
+    if interval != INTERVAL and kind != "candles":
+        raise UsageError("--interval goes with candles")
+    if depth is not None and kind != "book":
+        raise UsageError("--depth goes with book")
+    if (since is not None or until is not None) and kind == "book":
+        raise UsageError("a book is drawn as it is now; --since and --until go with the other charts")
     wanted = filter_of(pairs, since=since, until=until)
     if len(wanted.names) > 1 or (not wanted.names and kind != "pnl"):
         raise UsageError(f"plot {kind} needs one trading pair", hint=f"latentspeed plot {kind} BTC-USD")

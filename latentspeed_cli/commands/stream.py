@@ -88,6 +88,8 @@ def stream(
         raise UsageError(f"--interval: {interval[:60]!r} is not known", hint=nearest(interval, list(INTERVALS_S)))
     if interval != DEFAULT_INTERVAL and Channel.CANDLES not in channels:
         raise UsageError("--interval goes with candles")
+    if depth is not None and Channel.BOOK not in channels:
+        raise UsageError("--depth goes with book")
     limits = Limits(
         count=count_of(count, "--count"),
         duration_s=None if duration is None else parse_duration(duration, "--duration"),

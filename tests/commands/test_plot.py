@@ -66,6 +66,12 @@ def test_a_chart_in_the_terminal(terminal: Terminal) -> None:
 def test_words_that_do_not_fit(terminal: Terminal, tmp_path: Path) -> None:
     assert terminal.run(["plot", "weather"]).code == 2
     assert terminal.run(["plot", "book"]).code == 2
+    for words in (
+        ["candles", "BTC-USD", "--depth", "5"],
+        ["book", "BTC-USD", "--since", "1h"],
+        ["pnl", "--interval", "5m"],
+    ):
+        assert terminal.run(["plot", *words]).code == 2
     assert terminal.run(["plot", "book", "BTC-USD", "ETH-USD"]).code == 2
     assert terminal.run(["plot", "book", "BTC-USD", "--to", "chart.gif"]).code == 2
     assert terminal.run(["plot", "book", "BTC-USD", "--to", str(tmp_path / "no" / "chart.svg")]).code == 2
