@@ -70,7 +70,7 @@ class Canceller:
         OutcomeUnknown when what was sent cannot be written down.
         """
         await _in_time(self._reader.markets(), deadline)
-        known = [self._ledger.reload(order.client_order_id) or order for order in orders]
+        known = [self._latest(order) for order in orders]
         alive = [order for order in known if not order.is_done and not is_undecided(order)]
         if len(alive) < 2:
             return
@@ -87,7 +87,7 @@ class Canceller:
         """One request for all of these orders, whose cancel attempts have these numbers. Only those that the venue
         lists no longer are taken to be on their way out.
         """
-        orders = [self._ledger.reload(order.client_order_id) or order for order, _ in begun]
+        orders = [self._latest(order) for order, _ in begun]
         note, reason = self._unknown, "a cancel together with others has shown no effect"
         listed = {order.exchange_order_id for order in orders}
         try:
@@ -147,7 +147,7 @@ class Canceller:
             if sent:
                 order = await self._watch(order, deadline=deadline)
             for wait_s in (0.0, *RETRY_WAITS_S):
-                loop = asyncio.get_running_loop()
+                loop, order = asyncio.get_running_loop(), self._latest(order)
                 if order.is_done or loop.time() + wait_s >= deadline:
                     break
                 await asyncio.sleep(wait_s)
@@ -164,6 +164,7 @@ class Canceller:
                     order = await self._watch(order, deadline=deadline)
             if to_the_end and sent and refusal is None and not order.is_done:
                 order = await self._outwait(order)
+            order = self._latest(order)
         except JournalError as error:
             if not sent:
                 raise
@@ -210,15 +211,25 @@ class Canceller:
         """An order of another program that we are told to end: from now on it is in the journal."""
         return self._ledger.start(self._parts.journal.adopt(order))
 
+    def _latest(self, order: InFlightOrder) -> InFlightOrder:
+        """The order as the journal has it by now: once it is proved absent, another run may send it again."""
+        return self._ledger.reload(order.client_order_id) or order
+
     async def _settle(self, order: InFlightOrder, *, deadline: float) -> InFlightOrder:
-        left_s = deadline - asyncio.get_running_loop().time()
-        order = await self._reconciler.wait_for_writer(order, timeout_s=left_s)
-        return await self._reconciler.resolve(order, deadline=deadline) if is_undecided(order) else order
+        while True:
+            left_s = deadline - asyncio.get_running_loop().time()
+            settled = await self._reconciler.wait_for_writer(order, timeout_s=left_s)
+            if is_undecided(settled):
+                settled = await self._reconciler.resolve(settled, deadline=deadline)
+            settled = self._latest(settled)
+            if settled.attempt == order.attempt:
+                return settled
+            order = settled
 
     async def _try_once(self, order: InFlightOrder, attempt: int, nonce: int, *, deadline: float) -> _Tried:
         """One cancel attempt and one look at the order."""
         is_taken = False
-        order = self._ledger.reload(order.client_order_id) or order
+        order = self._latest(order)
         try:
             async with asyncio.timeout_at(self._reply_by(deadline)):
                 flow = self._flows.cancel_flow(order, nonce=nonce, attempt=attempt)

@@ -8,6 +8,8 @@ from decimal import Decimal
 import pytest
 
 from latentspeed_cli.connector.parts import OrderOutcome
+from latentspeed_cli.core.drafts import Draft
+from latentspeed_cli.core.events import OrderFailureEvent
 from latentspeed_cli.core.types import OrderState
 from latentspeed_cli.errors import (
     AlreadyFilled,
@@ -19,7 +21,7 @@ from latentspeed_cli.errors import (
 )
 
 from .conftest import Rig
-from .venue import Fault, TinyConnector, limit, market
+from .venue import SIGNER, Fault, TinyConnector, limit, market
 
 
 async def placed(connector: TinyConnector) -> OrderOutcome:
@@ -180,6 +182,24 @@ async def test_an_undecided_order_that_never_landed_is_proved_absent_first(rig: 
     assert outcome.order.state is OrderState.FAILED
     assert isinstance(outcome.error, OrderNotFound)
     assert (len(rig.http.kinds("fence")), rig.http.kinds("cancel")) == (1, [])
+
+
+async def test_an_order_that_another_run_sends_again_is_settled_again(rig: Rig) -> None:
+    order = (await lost(rig, Fault.LOST_BEFORE)).order
+    others = rig.journal()
+
+    def send_again(event: OrderFailureEvent) -> None:
+        if event.order.attempt == order.attempt:
+            draft = Draft(
+                order=event.order, signer=SIGNER, submit_deadline_ns=rig.clock.now_ns(), build=lambda begun: b""
+            )
+            assert others.begin([draft])[0].fresh
+
+    async with rig.connector() as connector:
+        connector.add_listener(OrderFailureEvent, send_again)
+        outcome = await connector.cancel(order)
+    assert (outcome.order.state, outcome.order.attempt) == (OrderState.FAILED, order.attempt + 1)
+    assert others.undecided() == []
 
 
 async def test_an_undecided_order_that_landed_is_cancelled(rig: Rig) -> None:
