@@ -78,7 +78,7 @@ def _shortfall(order: InFlightOrder, target: WaitFor) -> LatentspeedError | None
     if state is OrderState.FILLED:
         return None
     if state is OrderState.FAILED:
-        return OrderRejected(order.reason or "the venue refused the order")
+        return _refusal(order)
     if is_undecided(order):
         return OutcomeUnknown(
             "the order was sent and its outcome is not known; it may be live",
@@ -96,4 +96,15 @@ def _shortfall(order: InFlightOrder, target: WaitFor) -> LatentspeedError | None
     return NotYet(f"the order is {state.value}, not yet {_WORDS[target]}", hint="latentspeed status shows it")
 
 
+def _refusal(order: InFlightOrder) -> OrderRejected:
+    """Why nothing rests: the venue's own words, or that it never got the order and cannot get it any more."""
+    if _PROOFS_OF_LOSS.isdisjoint(item.kind for item in order.facts.evidence):
+        return OrderRejected(order.reason or "the venue refused the order")
+    return OrderRejected(
+        f"the order was lost on its way, and is proved never to arrive ({order.reason})",
+        hint=f"the same command with --client-id {order.client_order_id} sends it anew",
+    )
+
+
+_PROOFS_OF_LOSS = frozenset({"nonce_burned", "timeout_height_passed"})
 _WORDS = {"ack": "executed", "open": "open", "filled": "filled", "done": "done"}
