@@ -12,7 +12,7 @@ import typer
 
 from .. import config, plugins
 from ..core.pricing import MAX_CLOCK_SKEW_S
-from ..errors import CredentialError, Exit, LatentspeedError, OrderRefused, ProtocolError, VenueError
+from ..errors import CredentialError, Exit, LatentspeedError, OrderRefused, ProtocolError, TransportError, VenueError
 from ..records import FindingList, FindingRecord, Verdict
 from .call import of
 from .grammar import VerbCommand, verb_app
@@ -208,7 +208,7 @@ async def _limits(connector: PerpetualDerivativeBase) -> FindingRecord:
         allowance = await connector.reader.allowance()
     except (OrderRefused, CredentialError) as error:
         return _finding("limits", "skipped", str(error), None, Exit.OK)
-    except (VenueError, ProtocolError) as error:
+    except (VenueError, TransportError, ProtocolError) as error:
         return _failed("limits", error)
     told = f"{allowance.used:,} of {allowance.most:,} used, of {allowance.of}"
     if allowance.used >= allowance.most:
@@ -235,7 +235,8 @@ def _warning(subject: str, detail: str, advice: str | None) -> FindingRecord:
 
 def _failed(subject: str, error: LatentspeedError, *, subject_of: str | None = None) -> FindingRecord:
     told = str(error) if subject_of is None or subject_of in str(error) else f"{subject_of}: {error}"
-    return _finding(subject, "failed", told, error.hint or _ADVICE.get(subject), error.exit)
+    advice = _ADVICE["venue" if isinstance(error, TransportError | ProtocolError) else subject]
+    return _finding(subject, "failed", told, error.hint or advice, error.exit)
 
 
 _ADVICE = {

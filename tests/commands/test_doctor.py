@@ -44,6 +44,23 @@ def test_a_venue_out_of_reach(terminal: Terminal) -> None:
     assert "account" not in found
 
 
+@pytest.mark.parametrize(
+    ("subject", "asked"), [("account", "clearinghouseState"), ("limits", "userRateLimit")], ids=["account", "limits"]
+)
+def test_a_question_that_the_venue_does_not_answer(
+    subject: str, asked: str, terminal: Terminal, exchange: Exchange
+) -> None:
+    exchange.order("status", path="/info", contains=asked, status=503, count=99)
+    try:
+        ended = terminal.run(["doctor", "-o", "json"])
+    finally:
+        exchange.order("clear")
+    found = findings(ended)
+    assert ended.code == 8
+    assert (found["venue"]["verdict"], found[subject]["verdict"]) == ("ok", "failed")
+    assert found[subject]["advice"] == "check the network, or whether the venue is up", "nothing is wrong with the key"
+
+
 def test_words_that_do_not_fit(offline: Terminal) -> None:
     ended = offline.run(["doctor", "--network", "moon", "-o", "json"])
     assert ended.code == 2
