@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, TraceConfig
 
 MAX_REPLY_BYTES = 50_000_000
+BROKEN = "it breaks off, or cannot be read"
 
 
 class _Passage(msgspec.Struct):
@@ -135,14 +136,24 @@ async def _once(request: ClientRequest, handler: ClientHandlerType) -> ClientRes
 
     try:
         return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+    except aiohttp.ClientOSError as error:
         raise aiohttp.ClientConnectionError(str(error)) from error
+    except aiohttp.ServerDisconnectedError as error:
+        # Its message is what there was of the reply's head, if anything.
+        said = error.message if isinstance(error.message, str) else BROKEN
+        raise aiohttp.ClientConnectionError(said) from error
 
 
 def _lost(error: Exception, passage: _Passage, url: str) -> TransportError:
     """What an error of the library means."""
+    import aiohttp
+
     host = url.split("/", 3)[2]
-    said = "it took too long" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+    said = str(error) or type(error).__name__
+    if isinstance(error, TimeoutError):
+        said = "it took too long"
+    elif isinstance(error, aiohttp.ClientPayloadError):
+        said = BROKEN
     if passage.connected:
         return ReplyLost(f"the reply of {host} was lost: {said}")
     return ConnectFailed(f"no connection to {host}: {said}", hint="check the network, or whether the venue is up")
