@@ -1,19 +1,26 @@
 """Connectors as plugins: discovery reads package metadata only, loading imports one connector and nothing else.
 
-A broken connector is a PluginError with its cause; it never stops another one.
+A broken connector is a PluginError with its cause; it never stops another one. The library that reads metadata is
+imported where it is used: a shell that completes venues does not wait for it.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from functools import lru_cache
-from importlib.metadata import Distribution, EntryPoint, distributions
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pluggy
 
 from .errors import PluginError
 from .hookspecs import API_VERSION, ENTRY_POINT_GROUP, PROJECT, ConnectorHooks, ConnectorSpec
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution, EntryPoint
 
 BUNDLE = "latentspeed"  # the distribution whose connectors need no allow-list on mainnet
 HOOKS = tuple(name for name in vars(ConnectorHooks) if name.startswith(f"{PROJECT}_"))
@@ -45,6 +52,8 @@ def discover() -> tuple[PluginInfo, ...]:
     Two entry points of one name and one target are one connector (a bundle and the same connector installed alone);
     with different targets the name is a problem that load() raises, since neither can be meant for sure.
     """
+    from importlib.metadata import distributions
+
     found: dict[str, list[PluginInfo]] = {}
     seen: set[tuple[str, str]] = set()
     for distribution in distributions():
@@ -56,6 +65,32 @@ def discover() -> tuple[PluginInfo, ...]:
                 seen.add(key)
                 found.setdefault(info.name, []).append(info)
     return tuple(_merged(found[name]) for name in sorted(found))
+
+
+def names() -> tuple[str, ...]:
+    """Names of the installed connectors, sorted: what discover() finds in folders, within a few milliseconds."""
+    found: set[str] = set()
+    for folder in sys.path:
+        try:
+            inside = os.listdir(folder or ".")
+        except OSError:
+            continue
+        for name in inside:
+            if name.endswith((".dist-info", ".egg-info")):
+                found.update(_named(Path(folder, name, "entry_points.txt")))
+    return tuple(sorted(found))
+
+
+def _named(path: Path) -> list[str]:
+    """Names in our group of one distribution's entry points."""
+    try:
+        text = path.read_text()
+    except (OSError, ValueError):
+        return []
+    if f"[{ENTRY_POINT_GROUP}]" not in text:
+        return []
+    section = text.split(f"[{ENTRY_POINT_GROUP}]")[1].partition("\n[")[0]
+    return [line.partition("=")[0].strip() for line in section.splitlines() if "=" in line]
 
 
 def find(name: str) -> PluginInfo:
@@ -71,6 +106,8 @@ def find(name: str) -> PluginInfo:
 
 def load(name: str) -> LoadedPlugin:
     """Import the connector called `name` and check it against the contract. Raises PluginError."""
+    from importlib.metadata import EntryPoint
+
     info = find(name)
     try:
         module = EntryPoint(name=name, value=info.target, group=ENTRY_POINT_GROUP).load()

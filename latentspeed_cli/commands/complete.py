@@ -21,6 +21,18 @@ def open_ids(ctx: typer.Context, args: object, incomplete: str) -> list[str]:
     return open_order_ids(_said(ctx), incomplete)
 
 
+def sides(ctx: object, args: object, incomplete: str) -> list[str]:
+    """Buy and sell."""
+    return ["buy", "sell"]
+
+
+def venues(ctx: typer.Context, args: object, incomplete: str) -> list[str]:
+    """Installed connectors, from package metadata; none is imported."""
+    from ..plugins import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
 def _said(ctx: typer.Context) -> dict[str, str | None]:
     given = ctx.obj
     if not isinstance(given, Given):

@@ -10,6 +10,7 @@ from .. import plugins
 from ..errors import Exit, LatentspeedError, PluginError
 from ..records import ConnectorCheckList, ConnectorCheckRecord, ConnectorInfoRecord, ConnectorList, ConnectorRecord
 from .call import of
+from .complete import venues
 from .grammar import VerbCommand, verb_app
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ def list_connectors(ctx: typer.Context) -> None:
 
 
 @app.command("info", cls=VerbCommand)
-def info(ctx: typer.Context, name: Annotated[str, typer.Argument(help="Connector, as in `connectors list`.")]) -> None:
+def info(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Connector, as in `connectors list`.", autocompletion=venues)],
+) -> None:
     """Show what a connector says about itself."""
     output = of(ctx).show_as(ConnectorInfoRecord)
     loaded = plugins.load(name)
@@ -57,7 +61,8 @@ def info(ctx: typer.Context, name: Annotated[str, typer.Argument(help="Connector
 def check(
     ctx: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Connectors; all of them without a name.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Connectors; all of them without a name.", autocompletion=venues),
     ] = None,
 ) -> Exit:
     """Load connectors and grade each. A broken one is exit 15, and the others are graded all the same."""

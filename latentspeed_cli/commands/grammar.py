@@ -95,7 +95,18 @@ def _complete_profile(ctx: Any, args: Any, incomplete: str) -> list[str]:
     return profile_names(incomplete)
 
 
-_VALUES = {"network": _complete_network, "output": _complete_output, "profile": _complete_profile}
+def _complete_venue(ctx: Any, args: Any, incomplete: str) -> list[str]:
+    from .complete import venues
+
+    return venues(ctx, args, incomplete)
+
+
+_VALUES = {
+    "venue": _complete_venue,
+    "network": _complete_network,
+    "output": _complete_output,
+    "profile": _complete_profile,
+}
 
 
 def arrange(tokens: Sequence[str], options: Mapping[str, tuple[str, bool]], *, interspersed: bool = True) -> list[str]:

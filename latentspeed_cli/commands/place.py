@@ -13,23 +13,19 @@ from ..core.pricing import is_price_expression
 from ..core.words import nearest
 from ..entropy import SystemEntropy
 from ..errors import Exit, UsageError
-from ..records import OrderRecord, ResultList
-from . import batch
 from .call import of
-from .complete import pairs
+from .complete import pairs, sides
 from .grammar import VerbCommand, verb_app
 from .intent import Words
 from .outcome import many_as_error
-from .placing import WAITS, How, Placed, Wait, place_one
 
+# Not here, as asyncio and the records: a shell that completes pairs waits for this module.
 if TYPE_CHECKING:
+    from . import batch
     from .call import Call
+    from .placing import How, Placed, Wait
 
 app = verb_app()
-
-
-def _sides(ctx: object, args: object, incomplete: str) -> list[str]:
-    return ["buy", "sell"]
 
 
 def _types(ctx: object, args: object, incomplete: str) -> list[str]:
@@ -41,13 +37,15 @@ def _tifs(ctx: object, args: object, incomplete: str) -> list[str]:
 
 
 def _waits(ctx: object, args: object, incomplete: str) -> list[str]:
+    from .placing import WAITS
+
     return list(WAITS)
 
 
 @app.command(cls=VerbCommand)
 def place(
     ctx: typer.Context,
-    side: Annotated[str | None, typer.Argument(help="buy or sell", autocompletion=_sides)] = None,
+    side: Annotated[str | None, typer.Argument(help="buy or sell", autocompletion=sides)] = None,
     pair: Annotated[str | None, typer.Argument(help="Trading pair, such as BTC-USD.", autocompletion=pairs)] = None,
     amount: Annotated[str | None, typer.Argument(help="In units of the base.")] = None,
     price: Annotated[str | None, typer.Argument(help="A number, or mid-0.2%, best+1tick.")] = None,
@@ -80,6 +78,10 @@ def place(
     file: Annotated[str | None, typer.Option(help="Orders as JSON, one a line; - for stdin.")] = None,
 ) -> Exit:
     """Place one order and report what the venue said; or many, from a file."""
+    from ..records import OrderRecord
+    from . import batch
+    from .placing import How
+
     call = of(ctx)
     target = _wait(wait)
     words = None
@@ -125,6 +127,8 @@ def place(
 
 
 def _wait(word: str) -> Wait:
+    from .placing import WAITS
+
     if word not in WAITS:
         raise UsageError(f"--wait: {word[:60]!r} is not known", hint=nearest(word, WAITS))
     return WAITS[word]
@@ -144,6 +148,7 @@ def _one_of(argument: str | None, option: str | None, what: str) -> str | None:
 
 async def _place(call: Call, intent: OrderIntent, client_order_id: str, how: How, *, is_new_id: bool) -> Placed:
     from ..session import open_connector
+    from .placing import place_one
 
     async with open_connector(call.settings, sign=True, notify=call.output.note) as connector:
         return await place_one(call, connector, intent, client_order_id, how, is_new_id=is_new_id)
@@ -151,6 +156,8 @@ async def _place(call: Call, intent: OrderIntent, client_order_id: str, how: How
 
 def _place_many(call: Call, rows: list[batch.Row], how: How) -> Exit:
     """Place the rows of a file. Each has its record on stdout; the exit code speaks for all of them."""
+    from ..records import ResultList
+
     results = call.run(_place_rows(call, rows, how))
     ends = [result.end for result in results]
     return call.output.finish(
@@ -159,6 +166,8 @@ def _place_many(call: Call, rows: list[batch.Row], how: How) -> Exit:
 
 
 async def _place_rows(call: Call, rows: list[batch.Row], how: How) -> list[batch.Result]:
+    from . import batch
+
     if all(row.intent is None for row in rows):
         return await batch.place_all(call, None, rows, how)
     from ..session import open_connector

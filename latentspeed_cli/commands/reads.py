@@ -13,6 +13,7 @@ from ..clock import SystemClock
 from ..core.types import TradeType
 from ..errors import CredentialError, OrderRefused, RateLimited, TransportError, UsageError
 from .complete import pairs as _pairs
+from .complete import sides as _sides
 from .words import count_of, moment_of, side_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ Pairs = Annotated[
 ]
 Pair = Annotated[str, typer.Argument(help="Trading pair, as BTC-USD.", autocompletion=_pairs)]
 PairOption = Annotated[str | None, typer.Option(help="Only this trading pair.", autocompletion=_pairs)]
-SideOption = Annotated[str | None, typer.Option(help="Only buy or sell.")]
+SideOption = Annotated[str | None, typer.Option(help="Only buy or sell.", autocompletion=_sides)]
 Since = Annotated[str | None, typer.Option(help="Since a time, as 2026-11-26T09:00:00Z, or how long ago, as 24h.")]
 Until = Annotated[str | None, typer.Option(help="Until then, the same.")]
 Limit = Annotated[str | None, typer.Option(help="At most so many, the latest.")]

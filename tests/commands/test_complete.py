@@ -88,6 +88,21 @@ def test_profiles(offline: Terminal, tmp_path: Path) -> None:
     assert offered("latentspeed orders -p d")[0] == ["dca"]
 
 
+def test_venues(offline: Terminal) -> None:
+    found, imported = offered("latentspeed place buy BTC-USD 0.01 -x ")
+    assert found == ["dydx_v4", "hyperliquid"]
+    assert not [name for name in HEAVY if f" {name}\n" in imported]
+    assert "latentspeed_hyperliquid" not in imported
+    assert offered("latentspeed --venue hy")[0] == ["hyperliquid"]
+    assert offered("latentspeed connectors info d")[0] == ["dydx_v4"]
+
+
+def test_filters(known: Terminal) -> None:
+    assert offered("latentspeed cancel --all --side ")[0] == ["buy", "sell"]
+    assert offered("latentspeed fills --side s")[0] == ["sell"]
+    assert "BTC-USD" in offered("latentspeed cancel --all --pair B")[0]
+
+
 def test_trouble_is_silence(offline: Terminal, tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text("not toml at all [")
