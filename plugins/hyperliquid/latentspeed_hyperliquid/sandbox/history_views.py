@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
 from . import requests as r
 from .numbers import dollars, shown
-from .state import Fill, Order
+from .state import Fill, History, Order
 from .views import basic_order, full_order
 
 if TYPE_CHECKING:
@@ -116,18 +117,18 @@ def user_fills_by_time(world: World, request: r.UserFillsByTime) -> list[Fill]:
 
 
 def user_funding(world: World, request: r.UserFunding) -> list[dict[str, object]]:
-    end = request.endTime if request.endTime is not None else world.now_ms
-    return [
-        {"time": row.time, "hash": row.hash, "delta": row.delta}
-        for row in world.funding.get(request.user, ())
-        if request.startTime <= row.time <= end
-    ][:MAX_ROWS]
+    return _happened(world, world.funding.get(request.user, ()), request)
 
 
 def ledger_updates(world: World, request: r.UserNonFundingLedgerUpdates) -> list[dict[str, object]]:
+    return _happened(world, world.ledger.get(request.user, ()), request)
+
+
+def _happened(
+    world: World, rows: Iterable[History], request: r.UserFunding | r.UserNonFundingLedgerUpdates
+) -> list[dict[str, object]]:
+    """Oldest first, both ends inclusive."""
     end = request.endTime if request.endTime is not None else world.now_ms
     return [
-        {"time": row.time, "hash": row.hash, "delta": row.delta}
-        for row in world.ledger.get(request.user, ())
-        if request.startTime <= row.time <= end
+        {"time": row.time, "hash": row.hash, "delta": row.delta} for row in rows if request.startTime <= row.time <= end
     ][:MAX_ROWS]
