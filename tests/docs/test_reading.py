@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,26 +12,11 @@ from latentspeed_cli.commands.stream_records import RECORDS
 from latentspeed_cli.commands.watch import VIEWS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reading.md"
-PROGRAMS = Path(sys.executable).parent
 
 
 def examples() -> list[str]:
     blocks = re.findall(r"^```bash\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A new user's: nothing configured, a state folder of its own."""
-    folder = tmp_path_factory.mktemp("reading")
-    environment = {
-        "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
-        "HOME": str(folder),
-        "LATENTSPEED_STATE_DIR": str(folder / "state"),
-        "LATENTSPEED_CACHE_DIR": str(folder / "cache"),
-    }
-    yield environment
-    subprocess.run(["latentspeed", "sandbox", "stop"], env=environment, capture_output=True, timeout=30, check=True)
 
 
 def test_there_are_examples() -> None:

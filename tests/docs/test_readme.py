@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PROGRAMS = Path(sys.executable).parent
 
 
 def blocks(language: str) -> list[str]:
     """The code blocks of the README that call the program."""
     found = re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
     return [block for block in found if "latentspeed " in block]
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A new user's: nothing configured, a state folder of its own."""
-    folder = tmp_path_factory.mktemp("readme")
-    environment = {
-        "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
-        "HOME": str(folder),
-        "LATENTSPEED_STATE_DIR": str(folder / "state"),
-        "LATENTSPEED_CACHE_DIR": str(folder / "cache"),
-    }
-    yield environment
-    subprocess.run(["latentspeed", "sandbox", "stop"], env=environment, capture_output=True, timeout=30, check=True)
 
 
 @pytest.mark.parametrize("block", blocks("bash"), ids=lambda block: block.split("\n", 1)[0][:60])
