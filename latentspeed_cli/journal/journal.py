@@ -14,7 +14,7 @@ import msgspec
 from ..clock import NS_PER_MS, Clock
 from ..core.drafts import Begun, CountedNonces, Draft
 from ..core.in_flight_order import InFlightOrder
-from ..core.nonce import next_nonce
+from ..core.nonce import next_nonce, next_time
 from ..core.order_state import News
 from ..core.reports import TradeUpdate
 from ..core.types import OrderState
@@ -217,7 +217,7 @@ class Journal(JournalReader):
     def _next_nonce(self, signer: str, sequence: CountedNonces | None, now_ns: int) -> tuple[int, str | None]:
         """A nonce, and what it is counted by where that is not the signer."""
         if sequence is None:
-            return next_nonce(self._tables.last_nonce(signer), now_ns // NS_PER_MS), None
+            return next_time(self._tables.last_nonce(signer), now_ns // NS_PER_MS), None
         last = None if sequence.is_exact else self._tables.last_nonce(sequence.scope)
         return next_nonce(last, sequence.next), sequence.scope
 

@@ -286,6 +286,16 @@ def test_lists_of_orders(journal: Journal, clock: Any, draft: Drafts) -> None:
     assert ids(since_ns=START_NS + 1) == ["c", "b"]
 
 
+def test_a_clock_that_was_years_ahead_once_spoils_no_nonce(journal: Journal, clock: Any, draft: Drafts) -> None:
+    clock.ns = START_NS + 4 * 365 * 86_400 * 10**9
+    order = journal.begin([draft("a")])[0].order
+    journal.begin_cancel(order, signer=SIGNER)
+    clock.ns = START_NS
+    assert [journal.reserve_nonce(SIGNER) for _ in range(2)] == [START_MS, START_MS + 1]
+    clock.ns = START_NS - 3600 * 10**9
+    assert journal.reserve_nonce(SIGNER) == START_MS + 2, "an hour back is no reason to use one twice"
+
+
 def test_nonces_that_the_venue_counts_follow_what_it_expects(journal: Journal, opened: Opened, draft: Drafts) -> None:
     def counted(least: int, *, is_exact: bool = False) -> CountedNonces:
         return CountedNonces(scope="the account", next=least, is_exact=is_exact)
