@@ -12,7 +12,7 @@ import typer
 from ..clock import NS_PER_S, SystemClock
 from ..config import check_may_change, parse_duration
 from ..core.ids import check_client_order_id
-from ..core.types import TradeType
+from ..core.types import OrderState, TradeType
 from ..errors import (
     Exit,
     GuardRefused,
@@ -227,9 +227,14 @@ async def _cancel_one(
         order = connector.order(order.client_order_id) or order
         if call.stopped is None:
             raise
+        if is_undecided(order) or order.state is OrderState.PENDING_CANCEL:
+            unknown = OutcomeUnknown(
+                "stopped by a signal while the cancel's outcome is open",
+                hint="latentspeed reconcile",
+                client_order_id=order.client_order_id,
+            )
+            return Ended(record=order_record(order, outcome="unknown"), error=unknown)
         stopped: LatentspeedError = call.stopped("stopped by a signal", client_order_id=order.client_order_id)
-        if is_undecided(order):
-            stopped = OutcomeUnknown("stopped by a signal while the cancel's outcome is open")
         return Ended(record=order_record(order), error=stopped)
     except LatentspeedError as error:
         own = copy(error)  # what prevented them together is the error of each
