@@ -96,7 +96,8 @@ def plot(
         output.note("there is nothing to draw")
     if to is not None and picture is not None:
         config.write_output(to, charts.picture(chart, picture))
-        output.show(msgspec.structs.replace(record, file=to))
+        series = () if output.format == "table" and output.fields is None else record.series
+        output.show(msgspec.structs.replace(record, file=to, series=series))
     elif output.format == "table":
         columns, rows = output.size or (PIPE_COLUMNS, PIPE_ROWS)
         output.text(charts.text(chart, columns=columns, rows=rows, color=output.color))

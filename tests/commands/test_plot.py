@@ -55,6 +55,13 @@ def test_pictures(terminal: Terminal, tmp_path: Path, kind: str) -> None:
     assert start.startswith(b"\x89PNG" if kind == "png" else b"<?xml")
 
 
+def test_people_are_told_where_the_picture_is_and_not_its_points(terminal: Terminal, tmp_path: Path) -> None:
+    path = tmp_path / "chart.svg"
+    shown = terminal.run(["plot", "candles", "ETH-USD", "--to", str(path), "-o", "table"]).out
+    assert str(path) in shown
+    assert "series" not in shown
+
+
 def test_a_chart_in_the_terminal(terminal: Terminal) -> None:
     shown = terminal.run(["plot", "book", "BTC-USD", "-o", "table"]).out
     assert shown.startswith("BTC-USD book")
