@@ -166,7 +166,8 @@ def _show(call: Call, info: SandboxInfo) -> None:
         return
     call.output.show(msgspec.structs.replace(record, venues={}))
     for name, venue in record.venues.items():
-        lines = [f"\n{name}  {venue.base_url}  {venue.ws_url}"]
+        node = f"  gRPC {venue.node_url}" if venue.node_url else ""
+        lines = [f"\n{name}  {venue.base_url}  {venue.ws_url}{node}", "  accounts, and their published private keys:"]
         lines += [f"  {account.address}  {account.private_key}" for account in venue.accounts]
         if not call.output.quiet:
             call.output.text("\n".join(lines))

@@ -54,6 +54,9 @@ def test_start_status_and_stop(capsys: Capture) -> None:
     assert venue["accounts"][0] == {"address": ADDRESSES[0], "private_key": PRIVATE_KEYS[0]}
     assert run(capsys, "status") == (0, started, None)
     assert run(capsys, "start") == (0, started, None)
+    assert main(["sandbox", "status", "-o", "table"]) == 0
+    shown = capsys.readouterr().out
+    assert "published private keys:\n  " + ADDRESSES[0] in shown
     code, record, _ = run(capsys, "stop")
     assert code == 0
     assert record is not None
