@@ -45,6 +45,17 @@ def write_intents_later(begin: Any) -> Any:
     return prompt
 
 
+def write_first_cancels_only(begin_cancel: Any) -> Any:
+    """For Journal.begin_cancel: of orders that end with a block (whose cancels bear no nonce), one in all."""
+
+    def forgetful(self: Any, order: Any, **more: Any) -> Any:
+        if order.good_til_block is None or not any(fact.kind == "cancel_intent" for fact in self.facts()):
+            return begin_cancel(self, order, **more)
+        return 1, 1
+
+    return forgetful
+
+
 class _AsIfFailed:
     """Tables in which the order that another run has just written is one that never landed."""
 

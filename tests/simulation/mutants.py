@@ -213,6 +213,14 @@ JOURNAL = (
         caught_by="I9",
     ),
     Mutant(
+        name="cancel-unwritten",
+        breaks="Once a cancel is in the journal, cancels that bear no nonce leave without being written down.",
+        changes=(_at(_JOURNAL + "Journal.begin_cancel", broken_journal.write_first_cancels_only),),
+        faults=_faults(),
+        caught_by="I9",
+        venues=DYDX,
+    ),
+    Mutant(
         name="id-check-outside",
         breaks="Whether an id is free is looked up before the transaction that takes it, so two runs both send.",
         changes=(

@@ -14,7 +14,7 @@ from ...core.in_flight_order import InFlightOrder
 from ...core.types import OrderState
 from ...errors import Exit, LatentspeedError
 from ...journal import Journal
-from ...journal.facts import Attempt, decode_body
+from ...journal.facts import CANCEL_INTENT, Attempt, decode_body
 from .host import open_journal
 from .site import Standing, TrueOrder, Truth
 from .watch import NOTHING_LIVE, Result, Watch, executed_of
@@ -115,6 +115,7 @@ def check_end(world: World, watch: Watch) -> None:
         with closing(_journal(world)) as journal:
             journal.verify()
             _check_attempts(world, watch, journal)
+            _check_cancels(world, watch, journal)
             for known in journal.orders():
                 _check_ended(world, known)
     except LatentspeedError as error:
@@ -139,6 +140,16 @@ def _check_attempts(world: World, watch: Watch, journal: Journal) -> None:
     for digest, count in sent.items():
         if count > attempts[digest]:
             world.broken("I1", f"a placement left {count} times, for {attempts[digest]} attempts in the journal")
+
+
+def _check_cancels(world: World, watch: Watch, journal: Journal) -> None:
+    """I9: of an order whose cancel left, the journal has an intent for each of them; also where these bear no nonce."""
+    intents = Counter(fact.client_order_id for fact in journal.facts() if fact.kind == CANCEL_INTENT)
+    ids = {order.exchange_order_id: order.client_order_id for order in journal.orders()}
+    left = Counter(leave.sent.exchange_order_id for leave in watch.leaves if leave.sent.kind == "cancel")
+    for name, count in left.items():
+        if name is not None and count > intents[ids.get(name)]:
+            world.broken("I9", f"{count} cancels of order {name} left, for {intents[ids.get(name)]} in the journal")
 
 
 def _check_ended(world: World, order: InFlightOrder) -> None:
