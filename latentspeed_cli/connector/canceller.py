@@ -130,9 +130,10 @@ class Canceller:
 
         to_the_end: where only the order's own end proves what a cancel did, wait for that beyond the deadline. An
         order whose submit is undecided is settled first: a cancel that overtakes it would prove nothing. Raises what
-        happens before anything was sent (JournalError, reads of the markets).
+        happens before anything was sent (JournalError, reads of the markets, OrderRefused for one that we do not know).
         """
         await _in_time(self._reader.markets(), deadline)
+        self._flows.symbols.find(order.trading_pair)  # what is not among our markets cannot be named to the venue
         order = self._ledger.reload(order.client_order_id) or self._adopt(order)
         if order.is_done:
             return cancelled(order)

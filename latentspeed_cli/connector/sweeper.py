@@ -16,7 +16,7 @@ import msgspec
 from ..clock import NS_PER_S
 from ..core.in_flight_order import InFlightOrder
 from ..core.types import OrderState
-from ..errors import LatentspeedError, ProtocolError, TransportError, VenueError
+from ..errors import LatentspeedError, OrderRefused, ProtocolError, TransportError, VenueError
 from .auth import Auth
 from .canceller import Canceller
 from .finder import Finder
@@ -143,7 +143,7 @@ class Sweeper:
             async with turns:
                 try:
                     await self._settle(order, auth, deadline=deadline)
-                except (TransportError, VenueError, ProtocolError) as error:
+                except (TransportError, VenueError, ProtocolError, OrderRefused) as error:
                     log.info("an order could not be settled", extra={"error": str(error)})
 
         tasks = [asyncio.create_task(in_turn(order)) for order in orders]

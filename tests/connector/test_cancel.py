@@ -16,6 +16,7 @@ from latentspeed_cli.errors import (
     ConnectFailed,
     JournalError,
     OrderNotFound,
+    OrderRefused,
     OutcomeUnknown,
     RateLimited,
 )
@@ -255,6 +256,44 @@ async def test_an_order_of_another_program_is_found_and_cancelled(rig: Rig) -> N
         assert connector.parts.journal.orders() == [], "looking at it does not make it ours"
         outcome = await connector.cancel(found)
     assert (outcome.order.state, outcome.error) == (OrderState.CANCELLED, None)
+
+
+async def test_an_order_of_a_market_that_we_do_not_know_is_refused_before_anything_is_written(rig: Rig) -> None:
+    """As one of the venue's spot markets, which its front end placed."""
+    async with rig.connector() as connector:
+        await placed(connector)
+    rig.venue.orders["1"].pair = "@107"
+    journal = rig.journal("another.db")
+    async with rig.connector(journal=journal) as connector:
+        (order,) = await connector.open_orders()
+        with pytest.raises(OrderRefused, match="@107"):
+            await connector.cancel(order)
+    assert rig.http.kinds("cancel") == []
+    assert journal.orders() == []
+
+
+async def test_a_cancel_that_cannot_be_finished_hides_no_other_order(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rig.connector() as connector:
+        order = (await placed(connector)).order
+        rig.http.faults["cancel"].extend([Fault.LOST_BEFORE] * 9)
+        await connector.cancel(order, timeout_s=1)
+    rig.heal()
+    rig.lose_next(Fault.LOST_AFTER)
+    async with rig.connector() as connector:
+        await connector.place_order(limit(), client_order_id="y", despite_unknown=True)
+    rig.heal()
+    rig.clock.advance(60)
+    async with rig.connector() as connector:
+
+        def refuse(*_: object, **__: object) -> None:
+            raise OrderRefused("unknown trading pair")
+
+        monkeypatch.setattr(connector, "cancel_flow", refuse)
+        await connector.reconcile(timeout_s=2)
+        states = [connector.tracker[name].state for name in ("x", "y")]
+    assert states == [OrderState.PENDING_CANCEL, OrderState.OPEN]
 
 
 async def test_an_order_of_a_lost_journal_is_found_by_its_id(rig: Rig) -> None:
