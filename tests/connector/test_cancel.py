@@ -272,9 +272,7 @@ async def test_an_order_of_a_market_that_we_do_not_know_is_refused_before_anythi
     assert journal.orders() == []
 
 
-async def test_a_cancel_that_cannot_be_finished_hides_no_other_order(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_cancel_that_cannot_be_finished_hides_no_other_order(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     async with rig.connector() as connector:
         order = (await placed(connector)).order
         rig.http.faults["cancel"].extend([Fault.LOST_BEFORE] * 9)
