@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Callable
 from decimal import Decimal
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from latentspeed_cli.core.order_state import Facts
 from latentspeed_cli.core.types import OrderType, TradeType
 from latentspeed_cli.errors import Exit, OrderRefused
 from latentspeed_cli.testing.simulator.faults import Faults
-from latentspeed_cli.testing.simulator.invariants import check_quiet
+from latentspeed_cli.testing.simulator.invariants import check_quiet, check_secrets
 from latentspeed_cli.testing.simulator.loop import VirtualLoop
 from latentspeed_cli.testing.simulator.run import site_of
 from latentspeed_cli.testing.simulator.site import Sent, Standing, TrueOrder, Truth
@@ -120,3 +121,16 @@ def test_the_words_of_an_error_are_searched_for_secrets() -> None:
         assert any(b"4f2a" in text for text in watch.outputs)
 
     assert watched(look) == []
+
+
+@pytest.mark.parametrize(
+    "form",
+    [lambda key: key.hex(), lambda key: f"({b64encode(key).decode()})", lambda key: f"{[key]}"],
+)
+def test_a_key_is_found_in_whatever_form_it_is_shown(form: Callable[[bytes], str]) -> None:
+    def look(world: World, watch: Watch) -> None:
+        check_secrets(world, watch)
+        watch.hear(f"sent {form(bytes.fromhex(world.site.key))}")
+        check_secrets(world, watch)
+
+    assert watched(look) == ["I14: a secret was written down or shown: 1f6940..."]

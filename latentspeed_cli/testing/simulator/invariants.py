@@ -5,6 +5,7 @@ The numbers are those of the reliability contract. What can be seen at once is c
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Collection, Mapping
 from contextlib import closing
@@ -126,7 +127,7 @@ def check_end(world: World, watch: Watch) -> None:
     for difference in check_equal(world):
         world.broken(difference.invariant, difference.said)
     _check_results(world, watch, truth)
-    _check_secrets(world, watch)
+    check_secrets(world, watch)
     for said in world.loop.troubles:
         world.broken("I16", f"nobody caught: {said}")
 
@@ -161,13 +162,18 @@ def _check_ended(world: World, order: InFlightOrder) -> None:
         world.broken("I12", f"{order.client_order_id} is of network {order.network}")
 
 
-def _check_secrets(world: World, watch: Watch) -> None:
+def check_secrets(world: World, watch: Watch) -> None:
     """I14: neither the key nor a signature is anywhere but in the requests."""
     kept = [bytes(image.durable) for image in world.disk.images.values()]
     for secret in (world.site.key, *sorted(watch.secrets)):
-        text = secret.encode()
-        if any(text in data for data in (*kept, *watch.outputs)):
+        if any(form in data for form in _forms(secret) for data in (*kept, *watch.outputs)):
             world.broken("I14", f"a secret was written down or shown: {secret[:6]}...")
+
+
+def _forms(secret: str) -> tuple[bytes, ...]:
+    """How a secret, given in hex digits, may look: those, its bytes, and these in base64 and as Python shows them."""
+    raw = bytes.fromhex(secret.zfill(-(-len(secret) // 2) * 2))
+    return secret.encode(), raw, b64encode(raw).rstrip(b"="), repr(raw)[2:-1].encode()
 
 
 def check_stream(world: World, who: str, streamed: Collection[str]) -> None:
