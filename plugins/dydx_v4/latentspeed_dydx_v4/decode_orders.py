@@ -18,7 +18,7 @@ from . import identifiers
 from .constants import SHORT_TERM
 from .decode import COLLATERAL, pair_of, side_of
 from .payloads import EventBuffer, Fill, OrderRow
-from .wire import count, each, number, optional, shape, time_ns
+from .wire import count, each, number, optional, shape, size, time_ns
 
 # Fills of no order of the account, by which the venue took over a position of it.
 TAKEN_OVER = frozenset({"LIQUIDATED", "DELEVERAGED", "OFFSETTING"})
@@ -143,10 +143,10 @@ def _order(
     """A note says what the order is of nobody's: an order that is only known to end is not taken up from it."""
     final = report in (Report.FILLED, Report.CANCELLED, Report.EXPIRED, Report.FAILED)
     known = report is not Report.NOTE and row.side is not None
-    size = optional(row.size)
+    amount = None if row.size is None else size(row.size)
     filled = optional(row.total_filled)
-    if report is Report.FILLED and size is not None:
-        filled = size  # it means just this; the sums of some messages lag behind
+    if report is Report.FILLED and amount is not None:
+        filled = amount  # it means just this; the sums of some messages lag behind
     metadata = row.client_metadata
     return OrderUpdate(
         report=report,
@@ -161,7 +161,7 @@ def _order(
         venue_filled_amount=filled if filled is not None and filled > 0 else None,
         evidence=Evidence(kind=kind, ts_ns=ts_ns, detail=detail) if final else None,
         side=side_of(row.side) if known else None,
-        amount=size if known else None,
+        amount=amount if known else None,
         price=optional(row.price) if known else None,
         reduce_only=row.reduce_only if known else None,
         created_ts_ns=None if row.created_at is None else time_ns(row.created_at),
@@ -229,7 +229,7 @@ def trade_update(fill: Fill, fill_id: str, symbols: SymbolMap, received_ns: int)
         trading_pair=pair_of(fill.market or fill.ticker, fill.clob_pair_id, symbols),
         side=side_of(fill.side),
         price=number(fill.price),
-        amount=number(fill.size),
+        amount=size(fill.size),
         fee=number(fill.fee),
         fee_currency=COLLATERAL,
         ts_ns=time_ns(fill.created_at),

@@ -69,6 +69,14 @@ def number(text: str) -> Decimal:
         raise ProtocolError(f"an answer of the venue makes no sense: {error}", payload=text) from None
 
 
+def size(text: str) -> Decimal:
+    """An amount of an order or a fill, whose side is told apart. Raises ProtocolError for one below zero."""
+    found = number(text)
+    if found < 0:
+        raise ProtocolError("an answer of the venue makes no sense: a size below zero", payload=text)
+    return found
+
+
 def moment_ns(time_ms: int) -> int:
     """Unix nanoseconds of the venue's milliseconds. Raises ProtocolError for what no journal could hold."""
     if not 0 <= time_ms <= MAX_TIME_MS:

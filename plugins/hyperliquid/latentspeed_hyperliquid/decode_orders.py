@@ -18,7 +18,7 @@ from latentspeed_cli.core.types import Liquidity
 from latentspeed_cli.errors import ProtocolError
 
 from .constants import LIVE_STATUSES, UNMATCHED_STATUSES
-from .decode import each, moment_ns, number, pair_of, shape, side_of
+from .decode import each, moment_ns, number, pair_of, shape, side_of, size
 from .payloads import ExchangeData, ExchangeReply, Fill, ItemStatus, OrderRecord, OrderRow, StatusesData
 from .refusals import Meaning, Refusal, understand
 
@@ -230,7 +230,7 @@ def _row(
         venue_filled_amount=filled if filled is not None and filled > 0 else None,
         evidence=evidence,
         side=side_of(row.side),
-        amount=number(row.sz if row.orig_sz is None else row.orig_sz),
+        amount=size(row.sz if row.orig_sz is None else row.orig_sz),
         price=number(row.limit_px),
         reduce_only=row.reduce_only,
         created_ts_ns=moment_ns(row.timestamp),
@@ -245,7 +245,7 @@ def trade_update(fill: Fill, symbols: SymbolMap, received_ns: int | None = None)
         trading_pair=pair_of(fill.coin, symbols),
         side=side_of(fill.side),
         price=number(fill.px),
-        amount=number(fill.sz),
+        amount=size(fill.sz),
         fee=number(fill.fee),
         fee_currency=fill.fee_token,
         ts_ns=moment_ns(fill.time),

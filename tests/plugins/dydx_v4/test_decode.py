@@ -320,7 +320,8 @@ def test_a_bad_fill_does_not_hide_the_others() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"side": "MIDDLE"}, {"createdAt": "yesterday"}, {"createdAt": "2024-08-01T07:09:25"}]
+    "changes",
+    [{"side": "MIDDLE"}, {"createdAt": "yesterday"}, {"createdAt": "2024-08-01T07:09:25"}, {"size": "-0.1"}],
 )
 def test_a_fill_that_makes_no_sense_is_loud(changes: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError):

@@ -505,6 +505,7 @@ def test_pages_of_fills_overlap_and_are_joined(connector: HyperliquidPerpetual) 
 
 NONSENSE = (
     {"px": "NaN"},
+    {"sz": "-40.0"},
     {"side": "X"},
     {"liquidation": {"markPx": "1"}},
     {"time": 1_790_000_000_000_000_000},  # of another unit: no journal could hold it in nanoseconds
@@ -541,7 +542,9 @@ def test_what_only_reduces_is_filled_for_what_its_fills_say(
     assert (update.report, update.venue_filled_amount) == (Report.FILLED, Decimal(40))
 
 
-@pytest.mark.parametrize("odd", [{"side": "X"}, {"limitPx": "-Infinity"}, {"timestamp": 10**19}, {"cloid": 7}])
+@pytest.mark.parametrize(
+    "odd", [{"side": "X"}, {"limitPx": "-Infinity"}, {"timestamp": 10**19}, {"cloid": 7}, {"origSz": "-1"}]
+)
 def test_an_order_that_makes_no_sense_hides_no_other(connector: HyperliquidPerpetual, odd: dict[str, Any]) -> None:
     good, bad = record("canceled")["order"], record("canceled", **odd)["order"]
     _, found = walk(connector.ended_orders_flow(0), [bad, good])
