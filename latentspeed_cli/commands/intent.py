@@ -19,6 +19,8 @@ from ..core.types import OrderType, TimeInForce, TradeType
 from ..core.words import nearest
 from ..errors import OrderRefused, UsageError
 
+DEFAULT_SLIPPAGE_BPS = 50
+
 E = TypeVar("E", TradeType, OrderType, TimeInForce)
 
 
@@ -38,7 +40,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     tif: str | None = None
     post_only: bool = False
     reduce_only: bool = False
-    slippage_bps: int | str = 50
+    slippage_bps: int | str = DEFAULT_SLIPPAGE_BPS
     expire: str | None = None
     client_id: str | None = None
 

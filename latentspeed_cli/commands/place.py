@@ -16,7 +16,7 @@ from ..errors import Exit, UsageError
 from .call import of
 from .complete import pairs, sides
 from .grammar import VerbCommand, verb_app
-from .intent import Words
+from .intent import DEFAULT_SLIPPAGE_BPS, Words
 from .outcome import many_as_error
 
 # Not here, as asyncio and the records: a shell that completes pairs waits for this module.
@@ -65,7 +65,9 @@ def place(
     post_only: Annotated[bool, typer.Option("--post-only", help="Only rest, never take.")] = False,
     reduce_only: Annotated[bool, typer.Option("--reduce-only", help="Only make a position smaller.")] = False,
     expire: Annotated[str | None, typer.Option(help="End after this time, as 10m.")] = None,
-    slippage_bps: Annotated[str, typer.Option(help="Bound of a market order in basis points.")] = "50",
+    slippage_bps: Annotated[
+        str | None, typer.Option(help="Bound of a market order in basis points, 50 by default.")
+    ] = None,
     client_id: Annotated[str | None, typer.Option(help="Your id; the same command again sends nothing.")] = None,
     wait: Annotated[str, typer.Option(help="ack, open, filled or done", autocompletion=_waits)] = "ack",
     timeout: Annotated[str | None, typer.Option(help="How long to wait, 15s by default.")] = None,
@@ -85,6 +87,8 @@ def place(
     call = of(ctx)
     target = _wait(wait)
     words = None
+    of_an_order = [side, pair, amount, amount_option, notional, price, price_option, trigger_price]
+    of_an_order += [type_, tif, expire, slippage_bps, client_id]
     if amount is not None and price is None and is_price_expression(amount) and (amount_option or notional):
         amount, price = None, amount  # with the size in an option, the argument after PAIR is the price
     if file is None:
@@ -99,12 +103,15 @@ def place(
             tif=tif,
             post_only=post_only,
             reduce_only=reduce_only,
-            slippage_bps=slippage_bps,
+            slippage_bps=DEFAULT_SLIPPAGE_BPS if slippage_bps is None else slippage_bps,
             expire=expire,
             client_id=client_id,
         )
-    elif (side, pair, amount, amount_option, notional, price, price_option, client_id) != (None,) * 8:
-        raise UsageError("with --file, orders are in the file and not on the command line")
+    elif post_only or reduce_only or any(word is not None for word in of_an_order):
+        raise UsageError(
+            "with --file, orders are in the file and not on the command line",
+            hint='a row has their words too, as "post_only": true',
+        )
     intent = words.intent() if words else None
     if client_id is not None:
         check_client_order_id(client_id)

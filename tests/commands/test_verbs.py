@@ -138,6 +138,18 @@ def test_a_batch_places_its_rows(terminal: Terminal) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "option",
+    ["--post-only", "--reduce-only", "--type limit", "--tif ioc", "--expire 10m", "--slippage-bps 50", "--notional 5"],
+)
+def test_an_option_of_one_order_does_not_go_with_a_batch(terminal: Terminal, exchange: Exchange, option: str) -> None:
+    sent = exchange.sent()
+    row = json.dumps({"side": "buy", "pair": "BTC-USD", "amount": "0.01", "price": "mid-1%"})
+    ended = terminal.run(["place", "--file", "-", *option.split(), "-o", "json"], row)
+    assert (ended.code, ended.error["code"]) == (2, "usage")
+    assert exchange.sent() == sent
+
+
 def test_a_batch_from_a_file_with_a_bad_row(terminal: Terminal) -> None:
     path = terminal.home / "orders.ndjson"
     path.write_text('{"side":"buy","pair":"BTC-USD","amount":"0.01","price":"mid-1%"}\n\n{"side":"buy"}\n')
