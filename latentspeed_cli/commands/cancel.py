@@ -23,7 +23,8 @@ from ..errors import (
     UsageError,
 )
 from .call import of
-from .complete import open_ids
+from .complete import open_ids, sides
+from .complete import pairs as pairs_of_venue
 from .grammar import VerbCommand, verb_app
 from .outcome import is_undecided, many_as_error
 from .words import side_of
@@ -70,8 +71,10 @@ def cancel(
         ),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="All open orders that the filters leave.")] = False,
-    pair: Annotated[str | None, typer.Option(help="With --all: only this trading pair.")] = None,
-    side: Annotated[str | None, typer.Option(help="With --all: only buy or sell.")] = None,
+    pair: Annotated[
+        str | None, typer.Option(help="With --all: only this trading pair.", autocompletion=pairs_of_venue)
+    ] = None,
+    side: Annotated[str | None, typer.Option(help="With --all: only buy or sell.", autocompletion=sides)] = None,
     older_than: Annotated[str | None, typer.Option(help="With --all: only orders older than this, as 10m.")] = None,
     exchange_id: Annotated[str | None, typer.Option(help="The venue's id; with an ID, both must fit.")] = None,
     external: Annotated[bool, typer.Option("--external", help="Also orders that were not placed from here.")] = False,
