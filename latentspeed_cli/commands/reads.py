@@ -84,7 +84,8 @@ def filter_of(
         now_ns=now_ns,
     )
     if found.since_ns is not None and found.since_ns > (now_ns if found.until_ns is None else found.until_ns):
-        raise UsageError("--since is later than --until", hint="24h means 24 hours ago")
+        end = "now" if found.until_ns is None else "--until"
+        raise UsageError(f"--since is later than {end}", hint="24h means 24 hours ago")
     return found
 
 
