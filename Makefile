@@ -81,6 +81,7 @@ clean:
 	rm -rf .venv .venv-peers .venv-peers-plain .venv-peers-dydx .venv-lock dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/deps: requirements/dev.lock
+	@echo "Installing what $< names into .venv; this takes a minute or two, once."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	touch $@
