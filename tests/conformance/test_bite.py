@@ -26,6 +26,7 @@ from latentspeed_cli.core.trading_rule import TradingRule
 from latentspeed_cli.errors import LatentspeedError, OrderRejected, OutcomeUnknown
 from latentspeed_cli.testing.conformance import CASES, data_cases, expect
 from latentspeed_cli.testing.conformance.ground import Ground
+from latentspeed_cli.testing.conformance.suite import run
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -193,3 +194,16 @@ async def test_a_broken_product_does_not_pass(
     breakage(monkeypatch)
     with pytest.raises((AssertionError, LatentspeedError, TimeoutError)):
         await case.run(ground)
+
+
+async def test_trouble_that_never_strikes_does_not_pass(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply that is lost for nobody: the order is placed in peace, which proves nothing."""
+    case = next(case for case in CASES if case.number == "C27")
+
+    async def at_peace(ground: Ground) -> None:
+        ground.control("lose_reply", path="/nowhere")
+        async with ground.trader() as trader:
+            await trader.place_order(ground.resting())
+
+    with pytest.raises(AssertionError, match="never struck: \\['lose_reply'\\]"):
+        await run(msgspec.structs.replace(case, run=at_peace), ground)

@@ -193,6 +193,10 @@ class Ground:
         left = [int(item["count"]) for item in counters if item["count"] > COUNTED // 2]
         return len(left) * COUNTED - sum(left)
 
+    def unstruck(self) -> list[str]:
+        """The kinds of trouble that were ordered and have not struck: what was then seen proves nothing."""
+        return [item["kind"] for item in self.control("pending") if item["count"] <= COUNTED // 2]
+
     def _count_anew(self) -> None:
         for path in {self._place_path, self._cancel_path}:
             self.control("delay_request", path=path, seconds=0, count=COUNTED)

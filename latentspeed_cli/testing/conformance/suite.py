@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .case import Case
+from .expect import equal
 from .ground import Ground
 
 if TYPE_CHECKING:
@@ -43,3 +44,4 @@ async def run(case: Case, ground: Ground) -> None:
     async with asyncio.timeout(CASE_S):
         await ground.begin()
         await case.run(ground)
+        equal("trouble that never struck", ground.unstruck(), [])
