@@ -155,8 +155,12 @@ class InFlightOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     @property
     def may_be_live(self) -> bool:
-        """Whether something of it can rest at the venue, or come to rest there, as far as is known."""
-        return self.state not in _NOT_LIVE
+        """Whether something of it can rest at the venue, or come to rest there, as far as is known.
+
+        An order that was not sent from here, and that the venue describes in words which are not understood, may.
+        """
+        state = self.state
+        return state not in _NOT_LIVE or (state is OrderState.PENDING_CREATE and bool(self.facts.reasons))
 
     @property
     def was_turned_away(self) -> bool:

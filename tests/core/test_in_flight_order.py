@@ -110,6 +110,8 @@ def test_overfilled_orders_have_nothing_left(make_order: MakeOrder, fill: MakeFi
         ([Report.CANCELLED], False, False),
         ([Report.EXPIRED], False, False),
         ([Report.FILLED], False, False),
+        ([Report.NOTE], True, False),  # found at the venue, in a status that nobody knows
+        ([Report.NOTE, Report.EXPIRED], False, False),
     ],
 )
 def test_what_may_be_live(
@@ -117,7 +119,7 @@ def test_what_may_be_live(
 ) -> None:
     facts = Facts()
     for kind in kinds:
-        facts = learn(facts, report(kind, attempt=1))
+        facts = learn(facts, report(kind, attempt=1, reason="paused" if kind is Report.NOTE else None))
     order = make_order(facts=facts)
     assert (order.may_be_live, order.outcome_unknown) == (may_be_live, unknown)
     assert order.is_done is order.state.is_done
