@@ -196,7 +196,7 @@ async def test_a_broken_product_does_not_pass(
         await case.run(ground)
 
 
-async def test_trouble_that_never_strikes_does_not_pass(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_trouble_that_never_strikes_does_not_pass(ground: Ground) -> None:
     """A reply that is lost for nobody: the order is placed in peace, which proves nothing."""
     case = next(case for case in CASES if case.number == "C27")
 
