@@ -32,6 +32,8 @@ WRITES = {"hyperliquid": "/exchange", "dydx_v4": "/cosmos.tx.v1beta1.Service/Bro
 COINS = {"hyperliquid": {"coin": "BTC"}, "dydx_v4": {"ticker": "BTC-USD"}}
 CHILD = Path(__file__).with_name("child.py")
 RESTING = ("place", "buy", "BTC-USD", "0.01", "mid-2%", "--post-only")
+# What makes an order that rests one of the kind that dYdX cancels together; Hyperliquid cancels one by one.
+SHORT_LIVED: dict[str, tuple[str, ...]] = {"hyperliquid": (), "dydx_v4": ("--expire", "12s")}
 
 
 class Sandbox(msgspec.Struct, frozen=True):
@@ -123,6 +125,10 @@ class Trader:
         ended = self.call("cancel", "--all", "--external", "--timeout", "30s")
         assert ended.code in (0, 18), ended.err  # 18: the market was faster with one
 
+    def kinds_of(self, client_order_id: str) -> list[str]:
+        """The kinds of the facts that the journal has of this order."""
+        return [fact["kind"] for fact in self.call("journal", "show", client_order_id).json["items"]]
+
     # The venue
 
     def control(self, command: str, **arguments: object) -> Any:
@@ -176,6 +182,16 @@ class Trader:
         client_id, metadata = twin.split("-")
         return [row for row in self.venue_orders() if (row["clientId"], row["clientMetadata"]) == (client_id, metadata)]
 
+    def state_at_venue(self, order: dict[str, Any]) -> str | None:
+        """What the venue says of the one order that bears the twin of our client order id, in our word for it.
+
+        None when it knows of none, as dYdX soon does of a short-lived order.
+        """
+        found = self.at_venue(order)
+        assert len(found) <= 1, found
+        words = [row["status"].upper() for row in found]
+        return {"CANCELED": "CANCELLED"}.get(words[0], words[0]) if words else None
+
     def _ask(self, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = Request(self.info.base_url + path, data=data, headers={"Content-Type": "application/json"})
@@ -188,12 +204,12 @@ class Trader:
         raise AssertionError(f"{path} does not answer")
 
 
-def finish(process: subprocess.Popen[str], timeout_s: float = 60) -> Ended:
+def finish(process: subprocess.Popen[str], timeout_s: float = 120) -> Ended:
     out, err = process.communicate(timeout=timeout_s)
     return Ended(process.returncode, out, err)
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
+def until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

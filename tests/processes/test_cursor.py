@@ -5,51 +5,20 @@ from __future__ import annotations
 import itertools
 import json
 import signal
-import subprocess
-import threading
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from .conftest import RESTING, Sandbox, Trader, until
+from .proxy import FRAME_TROUBLES, go_through, ports_of, running
+from .runs import TOLD, Reader, Run, buy, ids
 
 DISCONNECTS = 100
+LOST_AND_FOUND = {"connected", "reconnected", "closed", "gap", "backfilled"}
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
-
-
-class Run:
-    """One run of a stream, and what it has said so far."""
-
-    def __init__(self, trader: Trader, channel: str, cursor: Path) -> None:
-        self.process: subprocess.Popen[str] = trader.start(
-            "stream", channel, "--cursor", str(cursor), "--output", "ndjson", seam="hasty:1"
-        )
-        self.records: list[dict[str, Any]] = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.endswith("\n"):  # a kill may cut the last one
-                self.records.append(json.loads(line))
-
-    def of(self, schema: str) -> list[dict[str, Any]]:
-        return [record for record in self.records if record["schema"] == schema]
-
-    def kinds(self) -> list[str]:
-        return [record["kind"] for record in self.of("control")]
-
-    def ready(self) -> None:
-        until(lambda: "backfilled" in self.kinds() or self.process.poll() is not None)
-
-    def end(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
-        self.process.wait(timeout=20)
-        self._reader.join()
 
 
 @pytest.fixture
@@ -60,17 +29,6 @@ def cursor(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def folder(cursor: Path) -> None:
     cursor.parent.mkdir()
-
-
-def buy(trader: Trader) -> None:
-    ended = trader.call("place", "buy", "BTC-USD", "0.01", "--type", "market", "--despite-unknown")
-    assert ended.code == 0, ended.err
-
-
-def ids(trader: Trader) -> set[str]:
-    """What tells the venue's fills apart."""
-    key = "tid" if trader.venue == "hyperliquid" else "id"
-    return {str(fill[key]) for fill in trader.venue_fills()}
 
 
 def test_a_hundred_disconnects_and_several_restarts_lose_and_double_nothing(trader: Trader, cursor: Path) -> None:
@@ -109,6 +67,39 @@ def test_a_hundred_disconnects_and_several_restarts_lose_and_double_nothing(trad
     journaled = Counter(fact["body"]["fill_id"] for fact in facts if fact["kind"] == "fill")
     assert journaled.keys() >= told.keys()
     assert set(journaled.values()) == {1}
+
+
+def test_whatever_the_way_does_to_the_frames(trader: Trader, sandbox: Sandbox, cursor: Path) -> None:
+    """Orders are filled while their news is lost, cut, late, doubled and garbled, and runs end and begin anew."""
+    before, bought = ids(trader), set()
+    with running(ports_of(sandbox), seed=3, rate=0.02, frame_rate=0.25) as proxy:
+        through = partial(go_through, trader, sandbox, proxy.ports)
+        readers = [Reader(trader, channel, cursor, through) for channel in TOLD]
+
+        def has_seen_it_all() -> bool:
+            kinds = {kind for reader in readers for kind in reader.kinds()}
+            return proxy.struck_frames.keys() >= set(FRAME_TROUBLES) and kinds >= LOST_AND_FOUND
+
+        for number in itertools.count():
+            for reader in readers:
+                reader.listen()
+            bought.add(buy(trader))
+            if number >= 10 and has_seen_it_all():
+                break
+            assert number < 100, (proxy.struck_frames, [reader.kinds() for reader in readers])
+            if number % 5 == 4:
+                readers[number // 5 % 2].runs[-1].end(signal.SIGTERM)
+        proxy.rate = proxy.frame_rate = 0.0
+        for reader, expected in zip(readers, (ids(trader) - before, bought), strict=True):
+            reader.catch_up(expected)
+            assert reader.told().keys() == expected
+    fills, _ = readers  # an order's end is told again when more is known of it
+    assert set(fills.told().values()) == {1}
+    for reader in readers:
+        assert reader.repeated() == []
+        # Unreachable, given up, too much without sense: honest ends, from which the next run goes on.
+        assert {run.process.returncode for run in reader.runs} <= {143, 8, 16, 17}, [run.errors for run in reader.runs]
+    assert trader.call("reconcile").json["items"] == []
 
 
 def test_orders_that_changed_while_nobody_listened(trader: Trader, cursor: Path) -> None:

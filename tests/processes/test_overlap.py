@@ -21,7 +21,7 @@ def test_copies_of_one_command_and_others_beside_them(sandbox: Sandbox, tmp_path
     ]
     processes += [(trader, trader.start(*RESTING, "--timeout", "30s")) for trader in (one, other)]
     processes += [(trader, trader.start("reconcile", "--timeout", "30s")) for trader in (one, other)]
-    ends = [(trader, finish(process, timeout_s=120)) for trader, process in processes]
+    ends = [(trader, finish(process)) for trader, process in processes]
     assert [ended.code for _, ended in ends] == [0] * len(ends), ends
     for trader in (one, other):
         orders = [ended.json for who, ended in ends if who is trader and '"schema":"order"' in ended.out]

@@ -16,7 +16,7 @@ def test_an_open_order_is_open_at_once_and_not_filled_in_time(trader: Trader) ->
     assert (ended.code, ended.json["state"]) == (0, "OPEN")
     began = time.monotonic()
     ended = trader.call("wait", name, "--for", "filled", "--timeout", "1s")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10  # of the 15 s that it waits unless told otherwise
     assert (ended.code, ended.error["code"]) == (19, "not-yet")
     assert ended.json["client_order_id"] == name
 
