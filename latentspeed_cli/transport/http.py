@@ -136,6 +136,10 @@ async def _once(request: ClientRequest, handler: ClientHandlerType) -> ClientRes
 
     try:
         return await handler(request)
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise aiohttp.ClientConnectionError(str(error.certificate_error)) from error
+    except aiohttp.ClientConnectorError as error:
+        raise aiohttp.ClientConnectionError(error.os_error.strerror or str(error.os_error)) from error
     except aiohttp.ClientOSError as error:
         raise aiohttp.ClientConnectionError(str(error)) from error
     except aiohttp.ServerDisconnectedError as error:
