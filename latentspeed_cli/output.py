@@ -19,7 +19,7 @@ import msgspec
 from .core.words import nearest
 from .errors import Exit, LatentspeedError, UsageError
 from .hostile import escape
-from .records import ErrorRecord, NoteRecord, Record, error_record
+from .records import ErrorRecord, NoteRecord, Record, ResultList, error_record
 
 if TYPE_CHECKING:
     from .lines import Lines
@@ -91,6 +91,8 @@ class Output:
         if self.format == "table":
             self._write(self._table(items) if items is not None else self._sheet(record))
             return
+        if isinstance(record, ResultList):  # a spreadsheet has one header, whatever became of the rows
+            self._csv_columns = list(dict.fromkeys(name for item in record.items for name in _flat(self._tree(item))))
         for item in (record,) if items is None else items:
             self.row(item)
 
@@ -231,9 +233,13 @@ class Output:
     def _table(self, records: Sequence[Record]) -> str:
         if not records:
             return "(none)"
+        kinds = dict.fromkeys(map(type, records))
+        if len(kinds) > 1:  # each with columns of its own
+            return "\n\n".join(self._table([one for one in records if type(one) is kind]) for kind in kinds)
         if self.fields is None and records[0].ladder() is not None:
             return "\n\n".join(map(self._sheet, records))
-        columns = self.fields or records[0].columns or tuple(_flat(self._tree(records[0])))
+        fields = None if isinstance(records[0], ErrorRecord) else self.fields  # they say what to show of results
+        columns = fields or records[0].columns or tuple(_flat(self._tree(records[0])))
         rows = [[_cell(cells.get(name)) for name in columns] for cells in map(_flat, map(self._tree, records))]
         return _grid(columns, rows)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -29,6 +29,8 @@ class ErrorRecord(Record, frozen=True, kw_only=True, tag="error"):
 
     error: ErrorBody
     line: int | None = None
+
+    columns: ClassVar[tuple[str, ...]] = ("line", "error.code", "error.message", "error.client_order_id")
 
 
 class NoteRecord(Record, frozen=True, kw_only=True, tag="note"):

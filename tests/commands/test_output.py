@@ -263,6 +263,32 @@ def test_a_spreadsheet_of_a_mixture_has_one_header() -> None:
     assert all(None not in row and None not in row.values() for row in rows), "each row has a cell for each column"
 
 
+def some_results() -> ResultList:
+    error = error_record(UsageError("side: 'bye' is not known"), line=2)
+    return ResultList(items=(order_record(an_order()), error, order_record(an_order())))
+
+
+def test_a_table_of_results_says_why_a_row_is_none() -> None:
+    for fields in (None, ("state", "amount")):
+        screen = Screen(format="table", fields=fields)
+        screen.output.show(some_results())
+        orders, errors = screen.stdout.strip().split("\n\n")
+        assert [len(orders.splitlines()), len(errors.splitlines())] == [4, 3]
+        assert errors.splitlines()[2].split()[0] == "2"
+        assert "side: 'bye' is not known" in errors
+
+
+def test_a_spreadsheet_of_results_has_one_header() -> None:
+    screen = Screen(format="csv")
+    screen.output.show(some_results())
+    rows = list(csv.DictReader(io.StringIO(screen.stdout)))
+    assert [(row["schema"], row["amount"], row["error.exit_code"], row["line"]) for row in rows] == [
+        ("order", "0.01", "", ""),
+        ("error", "", "2", "2"),
+        ("order", "0.01", "", ""),
+    ]
+
+
 def test_errors_are_one_object_on_stderr_in_json_and_lines_otherwise() -> None:
     error = RateLimited("too fast", retry_after_ms=900, venue_code="429", hint="wait")
     screen = Screen()
