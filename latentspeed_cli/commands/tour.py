@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from contextlib import aclosing, suppress
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -30,6 +30,7 @@ STEPS = 8  # that a tour tells when nothing breaks it off
 AMOUNT, PART, PRICE = Decimal(1), Decimal("0.5"), "best-3tick"
 COUNTERPARTY = 1  # which of the sandbox's published accounts trades against the tour's own order
 TRIES = 5
+FIGURES = Context(prec=10)
 PATIENCE_S = 5.0
 TAKEN_WITHIN_S = 1.5
 READY = "ready"
@@ -155,7 +156,7 @@ async def _life(
         "Another account sells through the bids ahead of it, and into it",
         f"place sell {pair} {plain(intent.amount or Decimal(0))} {price} --tif ioc",
         f"order {name} is {taken.state.value}: {plain(taken.executed_amount)} of {plain(taken.amount)} "
-        f"at {plain(taken.average_price or Decimal(0))}, fee {_fee(taken)}",
+        f"at {shown_price(taken.average_price)}, fee {_fee(taken)}",
         held=taken.state is OrderState.PARTIALLY_FILLED,
     )
     tell(
@@ -247,7 +248,7 @@ def _tell_market(tell: Tell, first: OrderOutcome | None, second: OrderOutcome | 
         "A market order, bounded by its slippage, sells what was bought",
         command,
         f"order {order.client_order_id} is {order.state.value}: {plain(order.executed_amount)} at "
-        f"{plain(order.average_price or Decimal(0))}, fee {_fee(order)}",
+        f"{shown_price(order.average_price)}, fee {_fee(order)}",
         held=order.state is OrderState.FILLED,
     )
     tell(
@@ -256,6 +257,11 @@ def _tell_market(tell: Tell, first: OrderOutcome | None, second: OrderOutcome | 
         f"replayed: order {order.client_order_id} is {second.order.state.value}",
         held=second.replayed and second.order.exchange_order_id == order.exchange_order_id,
     )
+
+
+def shown_price(average: Decimal | None) -> str:
+    """An average to the figures that a person reads; records have all of them."""
+    return plain(FIGURES.plus(average or Decimal(0)))
 
 
 def _fee(order: InFlightOrder) -> str:

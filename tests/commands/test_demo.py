@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,14 @@ def control(exchange_folder: Path) -> Iterator[ControlClient]:
 
 def told(record: dict[str, Any]) -> list[str]:
     return [step["told"] for step in record["steps"]]
+
+
+@pytest.mark.parametrize(
+    ("average", "shown"),
+    [("84121.05622542595019659239843", "84121.05623"), ("84008", "84008"), ("0.00001", "0.00001"), (None, "0")],
+)
+def test_an_average_is_shown_to_the_figures_that_people_read(average: str | None, shown: str) -> None:
+    assert tour.shown_price(None if average is None else Decimal(average)) == shown
 
 
 def test_the_tour_shows_the_same_life_on_every_venue(at_home: Terminal) -> None:
