@@ -51,6 +51,10 @@ class DydxSite(Site):
         "indexer_lag": Trouble(begin=("lag", {"seconds": 12.0}), end=("lag", {"seconds": 0.2})),
         "offchain_lost": Trouble(begin=("late", {"drop": True}), end=("late", {})),
         "offchain_twice": Trouble(begin=("late", {"duplicate": True}), end=("late", {})),
+        "post_only_window": Trouble(
+            begin=("market_status", {"ticker": "BTC-USD", "status": "POST_ONLY"}),
+            end=("market_status", {"ticker": "BTC-USD", "status": "ACTIVE"}),
+        ),
         "node_restarted": Trouble(begin=("restarted", {"count": 2})),
     }
 

@@ -61,7 +61,12 @@ HOST: dict[str, tuple[float, ...]] = {
     "clock_skew": (0.5,),
     "clock_step": (0.2,),
 }
-KINDS: dict[str, tuple[float, ...]] = REQUESTS | READS | STREAMS | VENUE | HOST
+# Refusals that last a while. Drawn behind all others, so that worlds in which they are off stay as they were.
+REFUSALS: dict[str, tuple[float, ...]] = {
+    "post_only_window": (0.5,),
+    "budget_end": (0.5,),
+}
+KINDS: dict[str, tuple[float, ...]] = REQUESTS | READS | STREAMS | VENUE | HOST | REFUSALS
 SHARE_OF_CALM_WORLDS = 0.08
 
 

@@ -13,8 +13,9 @@ from ...core.flow import Reply, Request
 from ...keys import Secret
 from ...sandbox.accounts import ADDRESSES, PRIVATE_KEYS
 from ...sandbox.model import HttpRequest, VenueModel
-from .site import Command, Kind, Sent, Site, Standing, TrueFill, TrueOrder, Truth, json_of
+from .site import Command, Kind, Sent, Site, Standing, Trouble, TrueFill, TrueOrder, Truth, json_of
 
+POST_ONLY_WINDOW = "Only post-only orders allowed immediately after network upgrade"
 BASE_URL = "http://127.0.0.1:3001"
 _READS: dict[str, Kind] = {
     "orderStatus": "status",
@@ -39,6 +40,14 @@ class HyperliquidSite(Site):
     sizes: Mapping[str, tuple[str, ...]] = {"SOL-USD": ("0.2", "1.5", "12"), "ETH-USD": ("0.01", "0.2", "1.25")}
 
     touch: Mapping[str, tuple[str, str]] = {"SOL-USD": ("138", "139"), "ETH-USD": ("2905", "2920")}
+
+    troubles: Mapping[str, Trouble] = {
+        "post_only_window": Trouble(begin=("reject", {"text": POST_ONLY_WINDOW, "count": 2})),
+        "budget_end": Trouble(
+            begin=("requests", {"address": ADDRESSES[0], "used": 1_000_000_000}),
+            end=("requests", {"address": ADDRESSES[0], "used": 0}),
+        ),
+    }
 
     def __init__(self) -> None:
         self.config_fields = {"base_url": BASE_URL, "key": Secret(PRIVATE_KEYS[0])}

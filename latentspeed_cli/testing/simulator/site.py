@@ -17,7 +17,7 @@ import msgspec
 from ... import plugins
 from ...core.flow import Reply, Request
 from ...sandbox.model import HttpResponse, Scenario, VenueModel
-from .faults import KINDS, VENUE
+from .faults import KINDS, REFUSALS, VENUE
 
 OF_EVERY_VENUE = ("venue_restart", "nonce_refused")
 Kind: TypeAlias = Literal["place", "cancel", "fence", "status", "open_orders", "fills", "book", "other"]
@@ -108,9 +108,9 @@ class Site(ABC):
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of faults that may strike here."""
-        own = {kind for kind in VENUE if kind in OF_EVERY_VENUE or kind in self.troubles}
-        own |= {"cancel_lost"} if self.loses_cancels else set()
-        return tuple(kind for kind in KINDS if kind not in VENUE or kind in own)
+        of_some = (VENUE.keys() | REFUSALS.keys()) - set(OF_EVERY_VENUE)
+        own = self.troubles.keys() | ({"cancel_lost"} if self.loses_cancels else set())
+        return tuple(kind for kind in KINDS if kind not in of_some or kind in own)
 
     @property
     def pairs(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from functools import partial
 from random import Random
 
 from ...clock import NS_PER_S
+from .faults import REFUSALS
 from .world import World
 
 # Within which the first blow of each kind falls, in seconds.
@@ -31,14 +32,16 @@ class Weather:
             "venue_restart": self._restart,
         }
         for kind in world.site.troubles:
-            kinds[kind] = partial(self._trouble, kind)
+            if kind not in REFUSALS or kind in world.faults.rates:
+                kinds[kind] = partial(self._trouble, kind)
         begun = [tasks.create_task(self._strike(kind, blow)) for kind, blow in kinds.items()]
         begun.append(tasks.create_task(self._trade()))
         return begun
 
     async def _strike(self, kind: str, blow: Callable[[], Awaitable[None]]) -> None:
         """Let it happen now and then, if this world has it."""
-        faults, chance = self._world.faults, Random(self._chance.random())
+        faults = self._world.faults
+        chance = faults.chance(kind) if kind in REFUSALS else Random(self._chance.random())
         if kind not in faults.rates:
             return
         await asyncio.sleep(chance.uniform(0.0, SOON_S))
