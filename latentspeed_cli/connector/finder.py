@@ -34,9 +34,10 @@ class Finder:
         found = [order for order in known if self._ledger.is_ours(order)]
         other = next((order for order in known if order.client_order_id.startswith(text)), None)
         if other is not None and not found:
+            venue = f"--venue {other.venue}, or " if other.venue != self._parts.venue else ""
             raise UsageError(
                 f"order {other.client_order_id} is one of {other.account} on {other.venue}",
-                hint="say --venue, or the profile of that account",
+                hint=f"say {venue}the profile of that account",
             )
         if len(found) > 1:
             ids = ", ".join(sorted(order.client_order_id for order in found)[:5])

@@ -662,7 +662,12 @@ async def test_orders_of_another_account_are_not_our_business(rig: Rig) -> None:
     async with rig.connector(account="0xsecond", guards=Guards(max_day_notional=Decimal(110))) as connector:
         assert connector.in_flight_orders == {}
         assert (await connector.place_order(limit())).error is None
-        with pytest.raises(UsageError, match="0xaccount"):
+        with pytest.raises(UsageError, match="0xaccount") as refused:
             connector.known("x")
+        assert refused.value.hint == "say the profile of that account"
         with pytest.raises(IdConflict):
             await connector.place_order(limit(), client_order_id="x", despite_unknown=True)
+    async with rig.connector(venue="huge") as connector:
+        with pytest.raises(UsageError, match="on tiny") as refused:
+            connector.known("x")
+        assert refused.value.hint == "say --venue tiny, or the profile of that account"
