@@ -24,6 +24,7 @@ from .hookspecs import ConnectorSpec
 from .telemetry import Counters
 
 if TYPE_CHECKING:
+    from .connector.auth import Auth
     from .journal import Inspector
 
 
@@ -96,7 +97,7 @@ async def open_connector(
         parts = Parts(
             venue=plugin.spec.name,
             network=settings.network,
-            account=auth.account if auth is not None else getattr(venue_config, "acts_for", None) or place.account,
+            account=_account(auth, None if public else venue_config, place),
             auth=auth if sign else None,
             web_utils=web_utils,
             http=Throttle(Routes(http, calls), web_utils.rate),
@@ -121,6 +122,13 @@ async def open_connector(
         counters = Counters(settings.venue)
         connector.add_listener(Event, counters.count)
         yield await stack.enter_async_context(connector)
+
+
+def _account(auth: Auth | None, venue_config: object, place: Place) -> str | None:
+    """Whose orders are meant. venue_config: None where nobody's are, so that no address is looked at for prices."""
+    if auth is not None:
+        return auth.account
+    return getattr(venue_config, "acts_for", None) or place.account
 
 
 def journal_path(settings: config.Settings) -> Path:

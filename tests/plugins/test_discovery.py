@@ -141,7 +141,7 @@ def test_foreign_connectors_do_not_run_on_mainnet(install: Install) -> None:
 
 def test_names_are_those_that_discovery_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert plugins.names() == tuple(info.name for info in plugins.discover())
-    text = "[console_scripts]\nx = x:run\n[latentspeed.connectors]\nzeta = zeta\n alpha= alpha : x\n\n[other]\nno = no\n"
+    text = "[console_scripts]\nx = x:run\n[latentspeed.connectors]\nzeta = zeta\n alpha= alpha : x\n\n[other]\nn = n\n"
     for folder, written in {"a-1.dist-info": text, "b-1.egg-info": text, "c-1.dist-info": "[other]\nno = no\n"}.items():
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "entry_points.txt").write_text(written)

@@ -42,8 +42,12 @@ class DydxV4Config(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def acts_for(self) -> str | None:
-        """The account as orders bear it, when its address is configured."""
-        return None if self.account is None else labelled(self.account, self.subaccount)
+        """The account as orders bear it, when its address is configured. Raises CredentialError for what is none."""
+        if self.account is None:
+            return None
+        from .wallet import parse_address
+
+        return labelled(parse_address(self.account), self.subaccount)
 
 
 def labelled(address: str, subaccount: int) -> str:

@@ -32,6 +32,12 @@ class HyperliquidConfig(msgspec.Struct, frozen=True, kw_only=True):
         if self.network not in BASE_URLS:
             raise ConfigError(f"unknown network {self.network!r}", hint="one of: " + ", ".join(BASE_URLS))
 
+    @property
+    def acts_for(self) -> str | None:
+        """Whose orders are meant, when an address is configured. Raises CredentialError for what is none."""
+        account = self.vault or self.account
+        return None if account is None else parse_address(account)
+
 
 def parse_address(text: str) -> str:
     """`text` in lower case. Raises CredentialError unless it is 0x and 40 hex digits with a right checksum.

@@ -135,3 +135,12 @@ def test_whose_account_it_is() -> None:
     assert account_of(HyperliquidConfig(key=Secret(K1))) == K1_ADDRESS
     assert account_of(HyperliquidConfig(account=MASTER, key=Secret(K1))) == MASTER
     assert account_of(HyperliquidConfig(account=MASTER, vault=VAULT)) == VAULT
+
+
+def test_a_configured_account_is_read_as_orders_bear_it() -> None:
+    mixed = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+    assert HyperliquidConfig(account=mixed).acts_for == mixed.lower()
+    assert HyperliquidConfig(account="0x" + "1" * 40, vault=mixed).acts_for == mixed.lower()
+    assert HyperliquidConfig().acts_for is None
+    with pytest.raises(CredentialError):
+        _ = HyperliquidConfig(account=mixed.lower()[:-1]).acts_for
