@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,14 @@ class Exchange(msgspec.Struct, frozen=True):
     def order(self, command: str, **arguments: object) -> Any:
         """Give a control command about the venue."""
         return self.control.call(self.venue, command, **arguments)
+
+    def wait_for_stream(self) -> None:
+        """Wait until somebody listens, and a moment more, in which everything is acknowledged."""
+        deadline = time.monotonic() + 60
+        while not self.order("connections"):
+            assert time.monotonic() < deadline, "nobody listens"
+            time.sleep(0.02)
+        time.sleep(1)
 
     def sent(self) -> int:
         """How much the venue was sent to change so far, accepted or not: actions of our account, or transactions."""

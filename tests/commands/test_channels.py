@@ -63,7 +63,7 @@ def told(ended: Ended) -> list[dict[str, Any]]:
 def test_channels_of_markets(here: Terminal, words: list[str], schemas: set[str]) -> None:
     count = {"funding": "1", "ticker,funding": "4"}.get(words[0], "12" if "," in words[0] else "2")
     before_ns = time.time_ns()
-    records = told(here.run(["stream", *words, "--count", count, "--duration", "10s"]))
+    records = told(here.run(["stream", *words, "--count", count, "--duration", "60s"]))
     assert len(records) >= int(count)
     assert {record["schema"] for record in records} <= schemas
     if "trade" not in schemas:
@@ -76,8 +76,8 @@ def test_channels_of_markets(here: Terminal, words: list[str], schemas: set[str]
         assert {round(length / 60e9) for length in lengths} == {5 if "5m" in words else 1}
 
 
-def trade_soon(delay_s: float) -> threading.Thread:
-    """Buys and sells a little, by a connector of its own, a moment from now."""
+def trade_soon(exchange: Exchange) -> threading.Thread:
+    """Buys and sells a little, by a connector of its own, once somebody listens."""
 
     async def trade() -> None:
         async with open_connector(Call().settings, sign=True) as connector:
@@ -93,7 +93,7 @@ def trade_soon(delay_s: float) -> threading.Thread:
                 await asyncio.sleep(1)  # a position that comes and goes between two looks is not seen
 
     def later() -> None:
-        time.sleep(delay_s)
+        exchange.wait_for_stream()
         asyncio.run(trade())
 
     thread = threading.Thread(target=later)
@@ -102,8 +102,9 @@ def trade_soon(delay_s: float) -> threading.Thread:
 
 
 def test_channels_of_the_account(here: Terminal) -> None:
-    trading = trade_soon(1.0)
-    records = told(here.run(["stream", "orders,fills,positions,balances", "--duration", "6s"]))
+    assert here.exchange is not None
+    trading = trade_soon(here.exchange)
+    records = told(here.run(["stream", "orders,fills,positions,balances", "--duration", "9s"]))
     trading.join()
     by_schema: dict[str, list[dict[str, Any]]] = {}
     for record in records:
@@ -150,13 +151,13 @@ def test_money_that_comes_and_funding_are_events(here: Terminal) -> None:
     assert bought.code == 0, bought.err
 
     def happen() -> None:
-        time.sleep(1.5)
+        exchange.wait_for_stream()
         exchange.order("fund", address=exchange.account, amount="250")
         exchange.order("funding")
 
     happening = threading.Thread(target=happen)
     happening.start()
-    records = told(here.run(["stream", "events", "--duration", "5s"]))
+    records = told(here.run(["stream", "events", "--duration", "8s"]))
     happening.join()
     payments = here.run(["funding", "ETH-USD", "--since", "2h", "-o", "json"])
     sold = here.run(["place", "sell", "ETH-USD", "0.5", "--type", "market", "--reduce-only"])

@@ -169,7 +169,7 @@ def test_a_closed_pipe_is_141_and_quiet(trader: Program) -> None:
     assert process.stderr is not None
     assert json.loads(process.stdout.readline())["schema"] == "control"
     process.stdout.close()
-    assert process.wait(timeout=20) == Exit.PIPE_CLOSED.code
+    assert process.wait(timeout=60) == Exit.PIPE_CLOSED.code
     assert process.stderr.read() == ""
 
 
@@ -193,7 +193,7 @@ def test_a_signal_ends_a_stream_with_its_code(program: Program, number: signal.S
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == end.code
     assert "Traceback" not in err
     assert json.loads(err.splitlines()[-1])["error"]["exit_code"] == end.code
@@ -207,7 +207,7 @@ def _placing(trader: Program, kind: str, path: str) -> tuple[subprocess.Popen[st
     process = trader.start(*PLACE, "-o", "json")
     assert process.stderr is not None
     client_order_id = json.loads(process.stderr.readline())["client_order_id"]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while len(trader.exchange.order("pending")) and trader.exchange.order("pending")[0]["count"] == 50:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -218,7 +218,7 @@ def test_ctrl_c_before_anything_was_sent_is_130(trader: Program) -> None:
     sent = trader.exchange.sent()
     process, _ = _placing(trader, "delay_request", ASKS[trader.exchange.venue])
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     trader.exchange.order("clear")
     assert process.returncode == Exit.INTERRUPTED.code, err
     assert "Traceback" not in err
@@ -229,7 +229,7 @@ def test_ctrl_c_before_anything_was_sent_is_130(trader: Program) -> None:
 def test_ctrl_c_after_sending_is_5_with_the_record(trader: Program) -> None:
     process, client_order_id = _placing(trader, "delay", SUBMIT[trader.exchange.venue])
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     trader.exchange.order("clear")
     assert process.returncode == Exit.UNKNOWN.code, err
     order = json.loads(out)

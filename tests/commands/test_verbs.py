@@ -240,11 +240,11 @@ def test_a_book_has_as_many_levels_as_asked_for(terminal: Terminal) -> None:
     assert float(book["bids"][0]["price"]) < float(book["asks"][0]["price"])
 
 
-def test_a_cancel_is_streamed_while_it_happens(terminal: Terminal) -> None:
+def test_a_cancel_is_streamed_while_it_happens(terminal: Terminal, exchange: Exchange) -> None:
     there = rest(terminal)
 
     def cancel_later() -> None:
-        time.sleep(1.0)
+        exchange.wait_for_stream()
         from latentspeed_cli.commands.call import Call
         from latentspeed_cli.session import open_connector
 
@@ -260,7 +260,7 @@ def test_a_cancel_is_streamed_while_it_happens(terminal: Terminal) -> None:
 
     thread = threading.Thread(target=cancel_later)
     thread.start()
-    ended = terminal.run(["stream", "orders", "--duration", "2500ms", "-o", "ndjson"])
+    ended = terminal.run(["stream", "orders", "--duration", "6s", "-o", "ndjson"])
     thread.join()
     states = [
         record["state"]
@@ -272,9 +272,13 @@ def test_a_cancel_is_streamed_while_it_happens(terminal: Terminal) -> None:
 
 
 def test_a_stream_goes_on_after_the_connection_broke(terminal: Terminal, exchange: Exchange) -> None:
-    breaking = threading.Timer(1.0, lambda: exchange.order("disconnect"))
+    def disconnect() -> None:
+        exchange.wait_for_stream()
+        exchange.order("disconnect")
+
+    breaking = threading.Thread(target=disconnect)
     breaking.start()
-    ended = terminal.run(["stream", "book", "BTC-USD", "--duration", "4s"])
+    ended = terminal.run(["stream", "book", "BTC-USD", "--duration", "6s"])
     breaking.join()
     assert ended.code == 0, ended.err
     told = [record.get("kind", record["schema"]) for record in map(json.loads, ended.out.splitlines())]

@@ -98,7 +98,7 @@ def test_another_process_streams_what_happens_to_an_order(user: User) -> None:
             if record["state"] == "CANCELLED":
                 break
     stream.terminate()
-    stream.communicate(timeout=20)
+    stream.communicate(timeout=60)
     assert [state for state in states if state in ("OPEN", "CANCELLED")] == ["OPEN", "CANCELLED"]
     assert user.resting() == []
 

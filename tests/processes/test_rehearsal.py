@@ -43,7 +43,7 @@ def foreground(folder: Path, environ: dict[str, str], *words: str) -> Iterator[S
         yield Sandbox(folder, supervisor.status(folder).venues, supervisor.control(folder))
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 143
+        assert process.wait(timeout=60) == 143
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
