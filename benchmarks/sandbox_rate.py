@@ -26,12 +26,12 @@ from latentspeed_dydx_v4.auth import DydxV4Auth
 from latentspeed_dydx_v4.config import DydxV4Config
 from latentspeed_dydx_v4.markets import DydxV4Market
 from latentspeed_dydx_v4.payloads import PerpetualMarkets
-from latentspeed_dydx_v4.wire import shape
 from latentspeed_hyperliquid.actions import OrderAction, OrderKind, OrderWire, Tif
 from latentspeed_hyperliquid.auth import HyperliquidAuth
 from latentspeed_hyperliquid.config import HyperliquidConfig
 
 from latentspeed_cli.clock import NS_PER_MS, SystemClock
+from latentspeed_cli.connector.answers import shape
 from latentspeed_cli.core.decimals import plain, round_down
 from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.order_state import Facts

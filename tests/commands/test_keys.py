@@ -176,12 +176,12 @@ from latentspeed_cli.errors import ProtocolError
 limit = sys.getrecursionlimit()
 load(KeySource(kind="keystore", name=sys.argv[1]))
 assert "eth_account" in sys.modules and sys.getrecursionlimit() == limit
-from latentspeed_dydx_v4 import payloads, wire
-from latentspeed_hyperliquid import decode, payloads as theirs
+from latentspeed_cli.connector.answers import shape
+from latentspeed_dydx_v4 import payloads
+from latentspeed_hyperliquid import payloads as theirs
 from latentspeed_hyperliquid.streams import _refused
 deep = b"[" * 99_000 + b"]" * 99_000
-kinds = (wire.shape, payloads.SubaccountReply), (wire.shape, payloads.PerpetualMarkets), (decode.shape, theirs.Book)
-for shape, kind in kinds:
+for kind in (payloads.SubaccountReply, payloads.PerpetualMarkets, theirs.Book):
     for body in (deep, b'{"unknown":' + deep + b"}", b'{"markets":{"a":' + deep + b"}}", b'{"a":' * 99_000):
         try:
             shape(body, kind)

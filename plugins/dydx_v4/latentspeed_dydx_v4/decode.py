@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from latentspeed_cli.connector.answers import number, optional
 from latentspeed_cli.core.account import AccountState, Balance, FundingPayment, Position, Transfer
 from latentspeed_cli.core.decimals import EXACT, ZERO
 from latentspeed_cli.core.market_data import Candle, FundingRate, MarketContext, PriceLevel, PublicTrade
@@ -31,7 +32,7 @@ from .payloads import (
     Subaccount,
     Trade,
 )
-from .wire import NS_PER_MS, count, number, optional, time_ns
+from .wire import NS_PER_MS, count, time_ns
 
 COLLATERAL = "USDC"
 PPM = Decimal(1_000_000)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from latentspeed_cli.connector.answers import each, number, optional, shape, size
 from latentspeed_cli.core.account import Liquidation
 from latentspeed_cli.core.decimals import EXACT
 from latentspeed_cli.core.reports import TURNED_AWAY, Evidence, OrderUpdate, Report, TradeUpdate
@@ -18,7 +19,7 @@ from . import identifiers
 from .constants import SHORT_TERM
 from .decode import COLLATERAL, pair_of, side_of
 from .payloads import EventBuffer, Fill, OrderRow
-from .wire import count, each, number, optional, shape, size, time_ns
+from .wire import count, time_ns
 
 # Fills of no order of the account, by which the venue took over a position of it.
 TAKEN_OVER = frozenset({"LIQUIDATED", "DELEVERAGED", "OFFSETTING"})

@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from latentspeed_cli.connector.answers import each, kept, shape
 from latentspeed_cli.connector.venue import Markets, VenueFlows
 from latentspeed_cli.core.account import Allowance
 from latentspeed_cli.core.flow import Flow, Reply, Request
@@ -16,7 +17,7 @@ from . import decode, markets
 from .payloads import Book, Candles, HistoricalFunding, PerpetualMarkets, Time, Trade, Trades
 from .raw_book import RawBook
 from .web_utils import DydxV4WebUtils, words
-from .wire import NS_PER_MS, each, iso, kept, shape, time_ns
+from .wire import NS_PER_MS, iso, time_ns
 
 NS_PER_S = 1_000_000_000
 CANDLES_PAGE = 1_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
+from latentspeed_cli.connector import answers
 from latentspeed_cli.connector.venue import Markets
 from latentspeed_cli.core.decimals import EXACT, plain
 from latentspeed_cli.core.symbols import Market, SymbolMap
@@ -50,7 +51,7 @@ class DydxV4Market(Market, frozen=True, kw_only=True):
 
 def market(row: PerpetualMarket) -> DydxV4Market:
     """One row of the venue's list. Raises ProtocolError when its numbers make no grid."""
-    initial = wire.number(row.initial_margin_fraction)
+    initial = answers.number(row.initial_margin_fraction)
     if row.step_base_quantums <= 0 or row.subticks_per_tick <= 0 or not 0 < initial <= 1:
         raise ProtocolError(f"the market {row.ticker!r} has no sensible grid or margin", payload=repr(row))
     if not (abs(row.atomic_resolution) <= 32 and abs(row.quantum_conversion_exponent) <= 32):
@@ -71,7 +72,7 @@ def market(row: PerpetualMarket) -> DydxV4Market:
         subticks_per_tick=row.subticks_per_tick,
         initial_margin_fraction=initial,
         is_isolated=row.market_type == "ISOLATED",
-        oracle_price=None if row.oracle_price is None else wire.number(row.oracle_price),
+        oracle_price=None if row.oracle_price is None else answers.number(row.oracle_price),
     )
 
 
@@ -93,12 +94,12 @@ def trading_rule(found: DydxV4Market) -> TradingRule:
 
 def rows(reply: PerpetualMarkets) -> Iterator[PerpetualMarket]:
     """Every row that makes sense, then ProtocolError for the first that did not."""
-    return wire.each(reply.markets.values(), lambda raw: wire.shape(raw, PerpetualMarket))
+    return answers.each(reply.markets.values(), lambda raw: answers.shape(raw, PerpetualMarket))
 
 
 def markets(listed: Iterable[PerpetualMarket]) -> Markets:
     """All of them, in the order of their clob pair ids, with the rules of each."""
-    found = sorted(wire.kept(wire.each(listed, market)), key=lambda one: one.asset_id)
+    found = sorted(answers.kept(answers.each(listed, market)), key=lambda one: one.asset_id)
     return Markets(symbols=SymbolMap(found), rules={one.trading_pair: trading_rule(one) for one in found})
 
 

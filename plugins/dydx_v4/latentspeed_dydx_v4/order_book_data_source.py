@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from latentspeed_cli.connector.answers import each, shape
 from latentspeed_cli.connector.streams import Channel, SnapshotEnd, Subscription
 from latentspeed_cli.core.market_data import BestBidOffer, MarketContext, OrderBookSnapshot, PriceLevel
 from latentspeed_cli.core.symbols import SymbolMap
@@ -27,7 +28,6 @@ from .payloads import (
 from .raw_book import RawBook
 from .streams import HEIGHTS, MARKETS, FrameSource, heights, key_of, subscription
 from .web_utils import DydxV4WebUtils
-from .wire import each, shape
 
 BOOKS, TRADES, CANDLES = "v4_orderbook", "v4_trades", "v4_candles"
 NS_PER_S = 1_000_000_000

@@ -12,6 +12,7 @@ from functools import partial
 
 import msgspec
 
+from latentspeed_cli.connector.answers import each, kept, shape
 from latentspeed_cli.connector.placer import MAX_PROBES
 from latentspeed_cli.core.decimals import EXACT, ZERO
 from latentspeed_cli.core.flow import Flow, Reply, Request
@@ -23,7 +24,7 @@ from . import chain_state, decode_orders, encode, identifiers, node
 from .constants import CONDITIONAL, LONG_TERM, SHORT_TERM
 from .market_reads import MAX_PAGES, DydxV4MarketReads
 from .payloads import Fill, Fills, Height, OrderRow
-from .wire import count, each, iso, kept, shape, time_ns
+from .wire import count, iso, time_ns
 
 LIVE_STATUSES = "OPEN,BEST_EFFORT_OPENED,UNTRIGGERED"
 ENDED_STATUSES = "FILLED,CANCELED"

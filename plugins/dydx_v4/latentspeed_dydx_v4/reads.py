@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from latentspeed_cli.connector.answers import shape
 from latentspeed_cli.core.account import AccountState, FundingPayment
 from latentspeed_cli.core.flow import Flow
 from latentspeed_cli.errors import AuthRejected, CredentialError
@@ -17,7 +18,6 @@ from .market_reads import MAX_PAGES, PAST_PAGE
 from .markets import DydxV4Market
 from .order_reads import DydxV4OrderReads
 from .payloads import FundingPayments, SubaccountReply
-from .wire import shape
 
 if TYPE_CHECKING:
     from .auth import DydxV4Auth

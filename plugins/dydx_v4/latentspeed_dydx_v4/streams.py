@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from latentspeed_cli.connector.answers import shape
 from latentspeed_cli.connector.streams import (
     Channel,
     Gap,
@@ -19,7 +20,7 @@ from latentspeed_cli.connector.streams import (
 from latentspeed_cli.errors import ProtocolError
 
 from .payloads import BlockHeight, Frame
-from .wire import count, shape
+from .wire import count
 
 # The server pings by itself every 30 s; what we send it ignores, but a dead line does not take it for long. Blocks tick
 # in about every second, so a minute without a frame is no quiet market.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from latentspeed_cli.connector.answers import each, kept, shape
 from latentspeed_cli.core.drafts import CountedNonces
 from latentspeed_cli.core.flow import Flow
 from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
@@ -32,7 +33,7 @@ from .constants import (
 )
 from .payloads import HistoricalFunding, Trade, Trades
 from .reads import DydxV4Reads
-from .wire import NS_PER_MS, count, each, kept, shape, time_ns
+from .wire import NS_PER_MS, count, time_ns
 
 if TYPE_CHECKING:
     from .auth import DydxV4Auth

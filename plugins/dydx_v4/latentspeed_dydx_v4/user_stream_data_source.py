@@ -8,6 +8,7 @@ from itertools import chain
 
 import msgspec
 
+from latentspeed_cli.connector.answers import each, optional, shape
 from latentspeed_cli.connector.streams import Channel, SnapshotEnd, Subscription
 from latentspeed_cli.core.account import Balance, Position
 from latentspeed_cli.core.reports import OrderUpdate, TradeUpdate
@@ -20,7 +21,7 @@ from .markets import DydxV4Market
 from .payloads import AssetPosition, OrderRow, PerpetualPosition, SubaccountNews
 from .streams import FrameSource, heights, subscription
 from .web_utils import DydxV4WebUtils
-from .wire import count, each, optional, shape
+from .wire import count
 
 SUBACCOUNTS = "v4_subaccounts"
 _CHANNELS = (Channel.ORDERS, Channel.FILLS, Channel.POSITIONS, Channel.BALANCES, Channel.EVENTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
+from latentspeed_cli.connector.answers import shape
 from latentspeed_cli.core.flow import Reply, Request
 from latentspeed_cli.core.rate_limit import Rate
 from latentspeed_cli.errors import (
@@ -16,7 +17,7 @@ from latentspeed_cli.errors import (
 
 from .config import DydxV4Config
 from .payloads import Errors
-from .wire import NS_PER_MS, shape
+from .wire import NS_PER_MS
 
 # Indexer, and a node that takes transactions. The sandbox's addresses are handed in by whoever started it; these are
 # the ones of a chain of one's own, as the venue's repository starts it.

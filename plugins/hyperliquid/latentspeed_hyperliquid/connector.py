@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from latentspeed_cli.connector import answers
 from latentspeed_cli.connector.perpetual import PerpetualDerivativeBase
 from latentspeed_cli.connector.venue import FenceVerdict, Markets
 from latentspeed_cli.core.account import AccountState, Allowance, FundingPayment
@@ -45,7 +46,6 @@ from .web_utils import HyperliquidWebUtils
 if TYPE_CHECKING:
     from .auth import HyperliquidAuth
 
-T = TypeVar("T")
 NS_PER_MS = decode.NS_PER_MS
 # Order kinds whose size, once filled, may have been cut off by the book: only their fills tell how much was executed.
 _IMMEDIATE_TIFS = frozenset({"Ioc", "FrontendMarket", "LiquidationMarket"})
@@ -103,7 +103,7 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
 
     def context_flow(self, trading_pairs: Sequence[str]) -> Flow[tuple[MarketContext, ...]]:
         reply = yield self.web_utils.info("metaAndAssetCtxs")
-        meta, rows = decode.shape(self.web_utils.check(reply, changes=False), MetaAndContexts)
+        meta, rows = answers.shape(self.web_utils.check(reply, changes=False), MetaAndContexts)
         if len(meta.universe) != len(rows):
             raise ProtocolError("the venue's contexts do not fit its markets", payload=reply.body)
         by_coin = {asset.name: row for asset, row in zip(meta.universe, rows, strict=True)}
@@ -161,25 +161,25 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
     def account_flow(self) -> Flow[AccountState]:
         user = self._user()
         reply = yield self.web_utils.info("clearinghouseState", user=user)
-        state = decode.shape(self.web_utils.check(reply, changes=False), ClearinghouseState)
+        state = answers.shape(self.web_utils.check(reply, changes=False), ClearinghouseState)
         spot: SpotState = yield from self._info(SpotState, "spotClearinghouseState", user=user)
         return decode.account_state(user, state, spot, self.symbols, reply.received_ns)
 
     def open_orders_flow(self) -> Flow[tuple[OrderUpdate, ...]]:
         """A row that makes no sense is left out; only when none makes sense is that an error."""
         reply = yield self.web_utils.info("frontendOpenOrders", user=self._user())
-        rows: list[msgspec.Raw] = decode.shape(self.web_utils.check(reply, changes=False), list[msgspec.Raw])
+        rows: list[msgspec.Raw] = answers.shape(self.web_utils.check(reply, changes=False), list[msgspec.Raw])
 
         def told(raw: msgspec.Raw) -> OrderUpdate:
-            return decode_orders.open_order(decode.shape(raw, OrderRow), self.symbols, reply.received_ns)
+            return decode_orders.open_order(answers.shape(raw, OrderRow), self.symbols, reply.received_ns)
 
-        return _kept(decode.each(rows, told))
+        return answers.kept(answers.each(rows, told))
 
     def ended_orders_flow(self, since_ns: int) -> Flow[tuple[OrderUpdate, ...]]:
         """Of the latest 2,000 rows, which come newest first, one for each status of an order."""
         rows: list[msgspec.Raw] = yield from self._info(list[msgspec.Raw], "historicalOrders", user=self._user())
-        found = _kept(
-            decode.each(rows, lambda raw: decode_orders.order_update(decode.shape(raw, OrderRecord), self.symbols))
+        found = answers.kept(
+            answers.each(rows, lambda raw: decode_orders.order_update(answers.shape(raw, OrderRecord), self.symbols))
         )
         return tuple(update for update in reversed(found) if update.evidence is not None and update.ts_ns >= since_ns)
 
@@ -208,7 +208,7 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
         """
         row = record.order
         if not (order.is_ioc or row.tif in _IMMEDIATE_TIFS or row.order_type == "Market" or row.reduce_only):
-            return decode.number(row.orig_sz or row.sz)
+            return answers.number(row.orig_sz or row.sz)
         span = (min(row.timestamp, record.status_timestamp), max(row.timestamp, record.status_timestamp))
         fills = yield from self._fills(span[0] * NS_PER_MS, span[1] * NS_PER_MS, all_make_sense=True)
         oid = str(row.oid)
@@ -230,9 +230,9 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
         found: dict[str, TradeUpdate] = {}
         for _ in range(MAX_PAGES):
             reply = yield self.web_utils.info("userFillsByTime", user=user, startTime=start, **end)
-            rows: list[msgspec.Raw] = decode.shape(self.web_utils.check(reply, changes=False), list[msgspec.Raw])
+            rows: list[msgspec.Raw] = answers.shape(self.web_utils.check(reply, changes=False), list[msgspec.Raw])
             updates = decode_orders.trade_updates(rows, self.symbols, reply.received_ns)
-            page = tuple(updates) if all_make_sense else _kept(updates)
+            page = tuple(updates) if all_make_sense else answers.kept(updates)
             for fill in page:
                 found.setdefault(fill.fill_id, fill)
             if len(rows) < FILLS_PAGE:
@@ -331,7 +331,7 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
     def _info(self, kind: Any, name: str, **fields: object) -> Generator[Request, Reply, Any]:
         """One read, as a value of `kind`."""
         reply = yield self.web_utils.info(name, **fields)
-        return decode.shape(self.web_utils.check(reply, changes=False), kind)
+        return answers.shape(self.web_utils.check(reply, changes=False), kind)
 
     def _market(self, trading_pair: str) -> Market:
         return self.symbols.find(trading_pair)
@@ -353,14 +353,3 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
         if self.auth is None:
             raise CredentialError("this needs a key, and none is configured", hint="set LATENTSPEED_HYPERLIQUID_KEY")
         return self.auth
-
-
-def _kept(updates: Iterator[T]) -> tuple[T, ...]:
-    found: list[T] = []
-    try:
-        for update in updates:
-            found.append(update)
-    except ProtocolError:
-        if not found:
-            raise
-    return tuple(found)

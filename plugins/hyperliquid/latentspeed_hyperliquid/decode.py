@@ -5,13 +5,10 @@ Whatever does not make sense raises ProtocolError with the start of what was sai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from functools import lru_cache
-from typing import Any, TypeVar
 
-import msgspec
-
+from latentspeed_cli.connector.answers import MAX_TIME_NS, number, optional
 from latentspeed_cli.core.account import AccountState, Balance, FundingPayment, Position, Transfer
 from latentspeed_cli.core.decimals import parse
 from latentspeed_cli.core.market_data import (
@@ -43,49 +40,13 @@ from .payloads import (
 )
 
 NS_PER_MS = 1_000_000
-MAX_TIME_MS = (2**63 - 1) // NS_PER_MS  # in the year 2262
-T = TypeVar("T")
-Row = TypeVar("Row")
-
-
-@lru_cache(maxsize=64)
-def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(shape)
-
-
-def shape(body: bytes | msgspec.Raw, kind: Any) -> Any:
-    """`body` as a value of `kind`. Raises ProtocolError when it is not JSON of that shape."""
-    try:
-        return _decoder(kind).decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ProtocolError(f"an answer of the venue makes no sense: {error}", payload=bytes(body)) from None
-
-
-def number(text: str) -> Decimal:
-    """A finite decimal number. Raises ProtocolError."""
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise ProtocolError(f"an answer of the venue makes no sense: {error}", payload=text) from None
-
-
-def size(text: str) -> Decimal:
-    """An amount of an order or a fill, whose side is told apart. Raises ProtocolError for one below zero."""
-    found = number(text)
-    if found < 0:
-        raise ProtocolError("an answer of the venue makes no sense: a size below zero", payload=text)
-    return found
 
 
 def moment_ns(time_ms: int) -> int:
     """Unix nanoseconds of the venue's milliseconds. Raises ProtocolError for what no journal could hold."""
-    if not 0 <= time_ms <= MAX_TIME_MS:
+    if not 0 <= time_ms <= MAX_TIME_NS // NS_PER_MS:
         raise ProtocolError("an answer of the venue makes no sense: a time that is none", payload=str(time_ms)[:40])
     return time_ms * NS_PER_MS
-
-
-def _optional(text: str | None) -> Decimal | None:
-    return None if text is None else number(text)
 
 
 def side_of(letter: str) -> TradeType:
@@ -97,20 +58,6 @@ def pair_of(coin: str, symbols: SymbolMap) -> str:
     """The trading pair of a coin. A coin we do not know keeps its own name: a row of it must not hide the others."""
     market = symbols.by_symbol(coin)
     return coin if market is None else market.trading_pair
-
-
-def each(rows: Iterable[Row], convert: Callable[[Row], T]) -> Iterator[T]:
-    """Every row that converts, then ProtocolError for the first that did not: one bad row does not hide the others."""
-    first: ProtocolError | None = None
-    for row in rows:
-        try:
-            value = convert(row)
-        except ProtocolError as error:
-            first = first or error
-            continue
-        yield value
-    if first is not None:
-        raise first
 
 
 # Public market data
@@ -185,7 +132,7 @@ def context(trading_pair: str, row: AssetContext, ts_ns: int) -> MarketContext:
         ts_ns=ts_ns,
         mark_price=number(row.mark_px),
         index_price=number(row.oracle_px),
-        mid_price=_optional(row.mid_px),
+        mid_price=optional(row.mid_px),
         funding_rate=number(row.funding),
         open_interest=number(row.open_interest),
         day_volume=number(row.day_ntl_vlm),
@@ -232,10 +179,10 @@ def positions(state: ClearinghouseState, symbols: SymbolMap) -> Iterator[Positio
         yield Position(
             trading_pair=pair_of(row.coin, symbols),
             amount=number(row.szi),
-            entry_price=_optional(row.entry_px),
+            entry_price=optional(row.entry_px),
             position_value=number(row.position_value),
             unrealized_pnl=number(row.unrealized_pnl),
-            liquidation_price=_optional(row.liquidation_px),
+            liquidation_price=optional(row.liquidation_px),
             leverage=Decimal(row.leverage.value),
             margin=row.leverage.type,
             margin_used=number(row.margin_used),

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from latentspeed_cli.connector.answers import each, number, shape, size
 from latentspeed_cli.connector.venue import FenceVerdict
 from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report, TradeUpdate
@@ -18,7 +19,7 @@ from latentspeed_cli.core.types import Liquidity
 from latentspeed_cli.errors import ProtocolError
 
 from .constants import LIVE_STATUSES, UNMATCHED_STATUSES
-from .decode import each, moment_ns, number, pair_of, shape, side_of, size
+from .decode import moment_ns, pair_of, side_of
 from .payloads import ExchangeData, ExchangeReply, Fill, ItemStatus, OrderRecord, OrderRow, StatusesData
 from .refusals import Meaning, Refusal, understand
 

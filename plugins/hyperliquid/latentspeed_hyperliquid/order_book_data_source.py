@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from latentspeed_cli.connector import answers
 from latentspeed_cli.connector.streams import Channel, Subscription
 from latentspeed_cli.core.market_data import MidPrice
 from latentspeed_cli.core.symbols import Market, SymbolMap
@@ -77,24 +78,26 @@ class HyperliquidOrderBookDataSource(FrameSource):
         symbols = self._symbols
         match channel:
             case "l2Book":
-                yield decode.book(decode.shape(data, Book), symbols, received_ns)
+                yield decode.book(answers.shape(data, Book), symbols, received_ns)
             case "bbo":
-                yield decode.best_bid_offer(decode.shape(data, BboData), symbols, received_ns)
+                yield decode.best_bid_offer(answers.shape(data, BboData), symbols, received_ns)
             case "trades":
-                rows = decode.shape(data, list[msgspec.Raw])
-                yield from decode.each(
-                    rows, lambda row: decode.public_trade(decode.shape(row, Trade), symbols, received_ns)
+                rows = answers.shape(data, list[msgspec.Raw])
+                yield from answers.each(
+                    rows, lambda row: decode.public_trade(answers.shape(row, Trade), symbols, received_ns)
                 )
             case "candle":
-                yield decode.candle(decode.shape(data, CandleRow), symbols, received_ns)
+                yield decode.candle(answers.shape(data, CandleRow), symbols, received_ns)
             case "activeAssetCtx":
-                said: ContextData = decode.shape(data, ContextData)
+                said: ContextData = answers.shape(data, ContextData)
                 yield decode.context(decode.pair_of(said.coin, symbols), said.ctx, received_ns)
             case "allMids":
-                mids: MidsData = decode.shape(data, MidsData)
-                yield from decode.each(mids.mids.items(), lambda mid: self._mid(*mid, received_ns))
+                mids: MidsData = answers.shape(data, MidsData)
+                yield from answers.each(mids.mids.items(), lambda mid: self._mid(*mid, received_ns))
             case _:
                 raise ProtocolError(f"a frame of the unknown channel {channel!r}", payload=bytes(data))
 
     def _mid(self, coin: str, price: str, received_ns: int) -> MidPrice:
-        return MidPrice(trading_pair=decode.pair_of(coin, self._symbols), ts_ns=received_ns, price=decode.number(price))
+        return MidPrice(
+            trading_pair=decode.pair_of(coin, self._symbols), ts_ns=received_ns, price=answers.number(price)
+        )

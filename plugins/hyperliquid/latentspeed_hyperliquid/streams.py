@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import msgspec
 
+from latentspeed_cli.connector.answers import shape
 from latentspeed_cli.connector.streams import Channel, Heartbeat, Subscription, SubscriptionAck, SubscriptionRefused
 from latentspeed_cli.errors import ProtocolError
 
 from .constants import DEAD_AFTER_S, GREETING, HEARTBEAT_S, MAX_SUBSCRIPTIONS, PING
-from .decode import shape
 from .payloads import Frame, SubscriptionResponse, SubscriptionWire
 
 _encode = msgspec.json.Encoder().encode

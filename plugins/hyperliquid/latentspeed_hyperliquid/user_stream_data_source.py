@@ -7,6 +7,7 @@ from functools import partial
 
 import msgspec
 
+from latentspeed_cli.connector import answers
 from latentspeed_cli.connector.streams import Channel, Heartbeat, SnapshotEnd, Subscription
 from latentspeed_cli.core.account import Balance, Liquidation, Position
 from latentspeed_cli.core.reports import Evidence, OrderUpdate, Report, TradeUpdate
@@ -77,26 +78,26 @@ class HyperliquidUserStreamDataSource(FrameSource):
     def items(self, channel: str, data: msgspec.Raw, received_ns: int) -> Iterator[object]:
         match channel:
             case "orderUpdates":
-                yield from decode.each(decode.shape(data, list[msgspec.Raw]), self._order)
+                yield from answers.each(answers.shape(data, list[msgspec.Raw]), self._order)
             case "userFills":
-                said: UserFillsData = decode.shape(data, UserFillsData)
+                said: UserFillsData = answers.shape(data, UserFillsData)
                 self._check(said.user, data)
                 yield from self._fills(said.fills, received_ns)
                 if said.is_snapshot:
                     yield SnapshotEnd(Channel.FILLS)
             case "user":  # userEvents answers on a channel of another name
-                yield from self._events(decode.shape(data, UserEventData), received_ns)
+                yield from self._events(answers.shape(data, UserEventData), received_ns)
             case "userNonFundingLedgerUpdates":
-                ledger: LedgerData = decode.shape(data, LedgerData)
+                ledger: LedgerData = answers.shape(data, LedgerData)
                 self._check(ledger.user, data)
                 if not ledger.is_snapshot:
                     yield from decode.transfers(ledger.non_funding_ledger_updates, self.account)
             case "clearinghouseState":
-                state: ClearinghouseData = decode.shape(data, ClearinghouseData)
+                state: ClearinghouseData = answers.shape(data, ClearinghouseData)
                 self._check(state.user, data)
                 yield from self._account(state.clearinghouse_state, received_ns)
             case "spotState":
-                spot: SpotData = decode.shape(data, SpotData)
+                spot: SpotData = answers.shape(data, SpotData)
                 self._check(spot.user, data)
                 yield from self._changed_balances(decode.spot_balances(spot.spot_state), received_ns)
             case _:
@@ -127,13 +128,13 @@ class HyperliquidUserStreamDataSource(FrameSource):
                 yield msgspec.structs.replace(one, ts_ns=ts_ns)
 
     def _order(self, row: msgspec.Raw) -> OrderUpdate:
-        return decode_orders.order_update(decode.shape(row, OrderRecord), self._symbols)
+        return decode_orders.order_update(answers.shape(row, OrderRecord), self._symbols)
 
     def _fill(self, received_ns: int, row: msgspec.Raw) -> TradeUpdate:
-        return decode_orders.trade_update(decode.shape(row, Fill), self._symbols, received_ns)
+        return decode_orders.trade_update(answers.shape(row, Fill), self._symbols, received_ns)
 
     def _fills(self, rows: Sequence[msgspec.Raw], received_ns: int) -> Iterator[TradeUpdate]:
-        return decode.each(rows, partial(self._fill, received_ns))
+        return answers.each(rows, partial(self._fill, received_ns))
 
     def _events(self, said: UserEventData, received_ns: int) -> Iterator[object]:
         symbols = self._symbols
@@ -159,8 +160,8 @@ class HyperliquidUserStreamDataSource(FrameSource):
             kind="liquidation",
             trading_pair=None,
             liquidator=said.liquidator,
-            notional=decode.number(said.liquidated_ntl_pos),
-            account_value=decode.number(said.liquidated_account_value),
+            notional=answers.number(said.liquidated_ntl_pos),
+            account_value=answers.number(said.liquidated_account_value),
         )
 
     def _cancelled(self, row: NonUserCancel, received_ns: int) -> OrderUpdate:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from latentspeed_dydx_v4 import identifiers, wire
+from latentspeed_dydx_v4 import identifiers
 from latentspeed_dydx_v4.auth import DydxV4Auth
 from latentspeed_dydx_v4.config import DydxV4Config
 from latentspeed_dydx_v4.markets import markets, rows
@@ -20,6 +20,7 @@ from latentspeed_dydx_v4.reads import DydxV4Reads
 from latentspeed_dydx_v4.user_stream_data_source import DydxV4UserStreamDataSource
 from latentspeed_dydx_v4.web_utils import DydxV4WebUtils
 
+from latentspeed_cli.connector import answers
 from latentspeed_cli.connector.venue import FenceVerdict
 from latentspeed_cli.core.flow import Flow, Reply, Request
 from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
@@ -72,7 +73,7 @@ MARKETS: dict[str, Any] = {
 
 
 def symbols_of(listed: object) -> SymbolMap:
-    answer: PerpetualMarkets = wire.shape(json.dumps(listed).encode(), PerpetualMarkets)
+    answer: PerpetualMarkets = answers.shape(json.dumps(listed).encode(), PerpetualMarkets)
     return markets(rows(answer)).symbols
 
 

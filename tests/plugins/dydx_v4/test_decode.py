@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from latentspeed_dydx_v4 import decode, decode_orders, identifiers, markets, wire
 from latentspeed_dydx_v4.payloads import OrderRow, PerpetualPosition
 
+from latentspeed_cli.connector import answers
 from latentspeed_cli.core.order_state import Facts, contradiction, learn, reason_of, state_of
 from latentspeed_cli.core.reports import OrderUpdate, Report, TradeUpdate
 from latentspeed_cli.core.types import OrderState, TradeType
@@ -24,7 +25,7 @@ AMOUNT = Decimal("0.003")
 
 
 def row(**changes: Any) -> OrderRow:
-    found: OrderRow = wire.shape(raw(order_row(**changes)), OrderRow)
+    found: OrderRow = answers.shape(raw(order_row(**changes)), OrderRow)
     return found
 
 
@@ -378,7 +379,7 @@ def test_counts_are_counts(text: str) -> None:
 
 def position(**changes: Any) -> PerpetualPosition:
     values = {"market": "ETH-USD", "status": "OPEN", "side": "SHORT", "size": "-0.5", "entryPrice": "3100"}
-    found: PerpetualPosition = wire.shape(raw({**values, **changes}), PerpetualPosition)
+    found: PerpetualPosition = answers.shape(raw({**values, **changes}), PerpetualPosition)
     return found
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from latentspeed_dydx_v4 import wire
 from latentspeed_dydx_v4.markets import DydxV4Market, market, markets, of, trading_rule
 from latentspeed_dydx_v4.payloads import PerpetualMarket
 
+from latentspeed_cli.connector import answers
 from latentspeed_cli.core.decimals import plain
 from latentspeed_cli.core.symbols import Market, SymbolMap
 from latentspeed_cli.errors import OrderRefused, ProtocolError
@@ -32,7 +32,7 @@ GRID = [
 
 
 def made(ticker: str = "ETH-USD", ar: int = -9, spt: int = 100_000, **changes: Any) -> DydxV4Market:
-    row: PerpetualMarket = wire.shape(raw(market_row(ticker, 1, ar, spt, **changes)), PerpetualMarket)
+    row: PerpetualMarket = answers.shape(raw(market_row(ticker, 1, ar, spt, **changes)), PerpetualMarket)
     return market(row)
 
 
@@ -104,7 +104,7 @@ def test_a_market_by_any_spelling() -> None:
 
 def test_markets_come_in_the_order_of_their_numbers() -> None:
     listed = [
-        wire.shape(raw(market_row(ticker, number, -7)), PerpetualMarket)
+        answers.shape(raw(market_row(ticker, number, -7)), PerpetualMarket)
         for ticker, number in (("B-USD", 10), ("A-USD", 9))
     ]
     assert [one.trading_pair for one in markets(listed).symbols] == ["A-USD", "B-USD"]

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 from latentspeed_dydx_v4.markets import DydxV4Market, markets, rows
 from latentspeed_dydx_v4.payloads import PerpetualMarkets
-from latentspeed_dydx_v4.wire import shape
 
+from latentspeed_cli.connector.answers import shape
 from latentspeed_cli.connector.streams import Channel, Gap, Resubscribe, SnapshotEnd, SubscriptionAck
 from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.market_data import BestBidOffer, Candle, MarketContext, OrderBookSnapshot, PublicTrade

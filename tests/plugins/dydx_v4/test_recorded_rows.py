@@ -16,6 +16,7 @@ from latentspeed_dydx_v4.protowire import data, message, number
 from latentspeed_dydx_v4.refusals import Meaning
 from latentspeed_dydx_v4.user_stream_data_source import DydxV4UserStreamDataSource
 
+from latentspeed_cli.connector import answers
 from latentspeed_cli.connector.streams import Channel
 from latentspeed_cli.core.symbols import SymbolMap
 
@@ -136,15 +137,15 @@ def in_words_of_core(said: Any) -> list[object]:
         case payloads.PerpetualMarkets():
             return [decode.context(one, symbols(), RECEIVED_NS) for one in rows(said)]
         case payloads.Trades():
-            return [decode.public_trade(wire.shape(one, payloads.Trade), "ETH-USD") for one in said.trades]
+            return [decode.public_trade(answers.shape(one, payloads.Trade), "ETH-USD") for one in said.trades]
         case payloads.HistoricalFunding():
-            return [(wire.number(one.rate), wire.time_ns(one.effective_at)) for one in said.historical_funding]
+            return [(answers.number(one.rate), wire.time_ns(one.effective_at)) for one in said.historical_funding]
         case payloads.Height():
             return [(wire.count(said.height), wire.time_ns(said.time))]
         case payloads.Time():
             return [wire.time_ns(said.iso)]
         case payloads.Transfers():
-            return [(wire.number(one.size), wire.time_ns(one.created_at)) for one in said.transfers]
+            return [(answers.number(one.size), wire.time_ns(one.created_at)) for one in said.transfers]
         case list():
             return [item for one in said for item in in_words_of_core(one)]
     raise AssertionError("nothing reads this answer")
@@ -157,24 +158,25 @@ def test_every_row_of_an_answer() -> None:
 
 def told_about_an_account(frame: bytes) -> tuple[int, int, int, int]:
     """Orders, fills, positions and balances, each put into words of core."""
-    said: payloads.Frame = wire.shape(frame, payloads.Frame)
+    said: payloads.Frame = answers.shape(frame, payloads.Frame)
     kind = payloads.ParentSubaccountNews if said.channel == "v4_parent_subaccounts" else payloads.SubaccountNews
     orders: list[object] = []
     fills: list[object] = []
     positions: list[object] = []
     balances: list[object] = []
     is_batch = said.type == "channel_batch_data"
-    for one in wire.shape(said.contents, list[msgspec.Raw]) if is_batch else [said.contents]:
-        news = wire.shape(one, kind)
+    for one in answers.shape(said.contents, list[msgspec.Raw]) if is_batch else [said.contents]:
+        news = answers.shape(one, kind)
         orders += [
-            decode_orders.order_update(wire.shape(raw, payloads.OrderRow), symbols(), RECEIVED_NS)
+            decode_orders.order_update(answers.shape(raw, payloads.OrderRow), symbols(), RECEIVED_NS)
             for raw in news.orders
         ]
         fills += decode_orders.trade_updates(news.fills, symbols(), RECEIVED_NS)
         positions += [
-            decode.position(wire.shape(raw, payloads.PerpetualPosition), symbols()) for raw in news.perpetual_positions
+            decode.position(answers.shape(raw, payloads.PerpetualPosition), symbols())
+            for raw in news.perpetual_positions
         ]
-        balances += [decode.asset_amount(wire.shape(raw, payloads.AssetPosition)) for raw in news.asset_positions]
+        balances += [decode.asset_amount(answers.shape(raw, payloads.AssetPosition)) for raw in news.asset_positions]
         snapshot = news.subaccount
         held = getattr(snapshot, "child_subaccounts", (snapshot,) if snapshot is not None else ())
         for subaccount in held:
@@ -221,7 +223,7 @@ def test_every_frame_goes_through_a_source() -> None:
 
 def test_every_candle_of_a_snapshot() -> None:
     (text,) = (text for name, text in frames(recordings_folder()) if name == "candles_subscribed.trimmed.json")
-    said: payloads.Candles = wire.shape(wire.shape(text, payloads.Frame).contents, payloads.Candles)
+    said: payloads.Candles = answers.shape(answers.shape(text, payloads.Frame).contents, payloads.Candles)
     candles = [decode.candle(one, symbols()) for one in said.candles]
     assert len(candles) == 20
     assert any(candle.trades == 0 for candle in candles)

@@ -11,12 +11,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from latentspeed_dydx_v4 import decode, decode_orders, identifiers, payloads, wire
+from latentspeed_dydx_v4 import decode, decode_orders, identifiers, payloads
 from latentspeed_dydx_v4.markets import DydxV4Market, markets, rows
 from latentspeed_dydx_v4.order_book_data_source import DydxV4OrderBookDataSource
 from latentspeed_dydx_v4.raw_book import RawBook
 from latentspeed_dydx_v4.user_stream_data_source import DydxV4UserStreamDataSource
 
+from latentspeed_cli.connector import answers
 from latentspeed_cli.connector.streams import (
     Channel,
     Heartbeat,
@@ -71,7 +72,7 @@ def listed(folder: Path) -> Markets:
 
 
 def read(folder: Path, name: str) -> Any:
-    return wire.shape((folder / "rest" / name).read_bytes(), REST[name])
+    return answers.shape((folder / "rest" / name).read_bytes(), REST[name])
 
 
 def frames(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -121,7 +122,7 @@ def test_every_frame_decodes(folder: Path) -> None:
     }
     kinds = set()
     for name, text in frames(folder):
-        said: payloads.Frame = wire.shape(text, payloads.Frame)
+        said: payloads.Frame = answers.shape(text, payloads.Frame)
         kinds.add((said.type, said.channel))
         if said.channel is None or said.type == "unsubscribed":
             continue
@@ -129,8 +130,8 @@ def test_every_frame_decodes(folder: Path) -> None:
         if said.channel == "v4_candles":
             kind = payloads.Candles if said.type == "subscribed" else payloads.CandleRow
         batch = said.type == "channel_batch_data"
-        for one in wire.shape(said.contents, list[msgspec.Raw]) if batch else [said.contents]:
-            news = wire.shape(one, kind)
+        for one in answers.shape(said.contents, list[msgspec.Raw]) if batch else [said.contents]:
+            news = answers.shape(one, kind)
             if isinstance(news, payloads.AccountNews):
                 read_rows(news)
             assert news, name
@@ -145,7 +146,7 @@ def read_rows(news: payloads.AccountNews) -> None:
         (news.asset_positions, payloads.AssetPosition),
     ):
         for one in raws:
-            wire.shape(one, kind)
+            answers.shape(one, kind)
 
 
 # Ids
@@ -348,12 +349,12 @@ def test_the_book_that_crosses(folder: Path, listed: Markets) -> None:
     source, raw = public(listed, Channel.BOOK), RawBook()
     lines = [text for name, text in frames(folder) if name.startswith("orderbook_sequence_crossing")]
     for number, (text, (bid, ask, depth, view_bid, view_ask)) in enumerate(zip(lines, expected, strict=True), 4):
-        said: payloads.Frame = wire.shape(text, payloads.Frame)
+        said: payloads.Frame = answers.shape(text, payloads.Frame)
         if said.type == "subscribed":
-            book: payloads.Book = wire.shape(said.contents, payloads.Book)
+            book: payloads.Book = answers.shape(said.contents, payloads.Book)
             raw.load(decode.levels(book.bids), decode.levels(book.asks), number)
         else:
-            for change in wire.shape(said.contents, list[payloads.Book]):
+            for change in answers.shape(said.contents, list[payloads.Book]):
                 raw.change(decode.levels(change.bids), decode.levels(change.asks), number)
         assert (raw.best_bid, raw.best_ask, raw.depth) == (Decimal(bid), Decimal(ask), depth)
         (shown,) = (item for item in source.decode(text, RECEIVED_NS) if isinstance(item, OrderBookSnapshot))

@@ -11,12 +11,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from latentspeed_hyperliquid import decode, decode_orders, markets, payloads
+from latentspeed_hyperliquid import decode_orders, markets, payloads
 from latentspeed_hyperliquid.config import HyperliquidConfig
 from latentspeed_hyperliquid.order_book_data_source import HyperliquidOrderBookDataSource
 from latentspeed_hyperliquid.refusals import Refusal
 from latentspeed_hyperliquid.user_stream_data_source import HyperliquidUserStreamDataSource
 
+from latentspeed_cli.connector.answers import number, shape
 from latentspeed_cli.connector.streams import SnapshotEnd, SubscriptionAck, SubscriptionRefused
 from latentspeed_cli.core.market_data import BestBidOffer, Candle, MarketContext, OrderBookSnapshot, PublicTrade
 from latentspeed_cli.core.reports import OrderUpdate, Report, TradeUpdate
@@ -136,9 +137,9 @@ def test_every_info_answer_decodes(recordings: Path) -> None:
     seen: set[str] = set()
     checked = 0
     for name, kind, body in answers(recordings):
-        value = decode.shape(body, kind)
+        value = shape(body, kind)
         for text in numbers(value):
-            assert isinstance(decode.number(text), Decimal)
+            assert isinstance(number(text), Decimal)
             checked += 1
         seen.add(name)
     assert seen == {path.name for path in (recordings / "http-info").iterdir()}
@@ -149,7 +150,7 @@ def test_recorded_orders_and_fills_become_words_of_core(recordings: Path, symbol
     found = {"orders": 0, "records": 0, "fills": 0}
     statuses: set[str] = set()
     for _, kind, body in answers(recordings):
-        value = decode.shape(body, kind)
+        value = shape(body, kind)
         if kind == list[payloads.OrderRow]:
             updates = [decode_orders.open_order(row, symbols, RECEIVED_NS) for row in value]
             assert all(update.report is Report.ACCEPTED for update in updates)
@@ -171,7 +172,7 @@ def test_recorded_orders_and_fills_become_words_of_core(recordings: Path, symbol
 
 
 def test_recorded_metadata_becomes_markets(recordings: Path) -> None:
-    metas = [decode.shape(body, kind) for _, kind, body in answers(recordings) if kind is payloads.Meta]
+    metas = [shape(body, kind) for _, kind, body in answers(recordings) if kind is payloads.Meta]
     assert len(metas) > 3
     for meta in metas:
         known = markets.markets(markets.perp_markets(meta))
