@@ -177,10 +177,9 @@ class Placer:
         try:
             async with asyncio.timeout_at(ticket.deadline):
                 order, top = await self._prepare(ticket)
-                is_known = ticket.is_chosen or ticket.has_tried
-                failed = self._parts.journal.order(ticket.client_order_id) if is_known else None
-                if failed is not None:  # the number tells the journal which failure this attempt follows
-                    return msgspec.structs.replace(order, attempt=failed.attempt), top
+                known = self._known(ticket) if ticket.is_chosen or ticket.has_tried else None
+                if known is not None:  # it failed: the number tells the journal which failure this attempt follows
+                    return msgspec.structs.replace(order, attempt=known.attempt), top
                 adopted = await self._adopt(ticket, order) if ticket.is_chosen else None
                 return adopted or (order, top)
         except TimeoutError:
@@ -339,7 +338,7 @@ class Placer:
 
     async def _replay_from_journal(self, ticket: Ticket) -> OrderOutcome | None:
         """The outcome of an order that is known, or None when there is none, or none that ever landed."""
-        order = self._ledger.reload(ticket.client_order_id) if self._is_journaled(ticket) else None
+        order = self._ledger.reload(ticket.client_order_id) if self._known(ticket) is not None else None
         if order is None:
             return None
         if order.parameters_hash != ticket.parameters_hash:
@@ -397,8 +396,12 @@ class Placer:
         asked = self.asked(ticket.intent)
         return id_conflict(ticket.client_order_id, of_order(known), asked, known_id=known.client_order_id)
 
-    def _is_journaled(self, ticket: Ticket) -> bool:
-        return self._parts.journal.order(ticket.client_order_id) is not None
+    def _known(self, ticket: Ticket) -> InFlightOrder | None:
+        """The order that the journal has under this id. What was typed for one that it found at the venue only the
+        venue can tell, so that such a one does not count.
+        """
+        known = self._parts.journal.order(ticket.client_order_id)
+        return known if known is not None and known.parameters_hash else None
 
 
 def tradable(market: Market) -> Market:

@@ -242,6 +242,21 @@ async def test_an_order_of_a_lost_journal_is_adopted(rig: Rig) -> None:
     assert adopted.state is OrderState.OPEN
 
 
+async def test_an_order_that_was_found_at_the_venue_first_is_the_same_order(rig: Rig) -> None:
+    async with rig.connector() as connector:
+        await connector.place_order(limit(), client_order_id="x")
+    async with rig.connector(journal=rig.journal("another.db")) as connector:
+        assert await connector.find("x") is not None
+        again = await connector.place_order(limit(), client_order_id="x")
+        with pytest.raises(IdConflict):
+            await connector.place_order(limit(amount="2"), client_order_id="x")
+        rig.venue.hidden.add("v-x")
+        with pytest.raises(IdConflict):  # denied for a moment, it is never sent again
+            await connector.place_order(limit(), client_order_id="x")
+    assert (again.replayed, again.order.state, again.order.exchange_order_id) == (True, OrderState.OPEN, "1")
+    assert len(rig.http.kinds("place")) == 1
+
+
 @pytest.mark.parametrize(
     ("other", "differs"),
     [
