@@ -19,7 +19,7 @@ from . import identifiers
 from .constants import SHORT_TERM
 from .decode import COLLATERAL, pair_of, side_of
 from .payloads import EventBuffer, Fill, OrderRow
-from .wire import count, time_ns
+from .wire import count, count_32, time_ns
 
 # Fills of no order of the account, by which the venue took over a position of it.
 TAKEN_OVER = frozenset({"LIQUIDATED", "DELEVERAGED", "OFFSETTING"})
@@ -155,7 +155,7 @@ def _order(
         ts_ns=ts_ns,
         venue_client_id=None
         if metadata is None
-        else identifiers.venue_client_id(count(row.client_id), count(metadata)),
+        else identifiers.venue_client_id(count_32(row.client_id), count_32(metadata)),
         exchange_order_id=row.id,
         reason=reason,
         venue_code=row.status,

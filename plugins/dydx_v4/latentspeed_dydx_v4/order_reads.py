@@ -218,7 +218,8 @@ class DydxV4OrderReads(DydxV4MarketReads):
             told = decode_orders.order_update(row, self.symbols, received_ns)
             if told.report in _FINAL:
                 return (told,)
-        fills = yield from self._fills(0, first_height=limit - SHORT_TERM_BLOCKS, last_height=limit)
+        first_height = limit - SHORT_TERM_BLOCKS
+        fills = yield from self._fills(0, first_height=first_height, last_height=limit, all_make_sense=True)
         order_ids = self._order_ids(order) if row is None else [row.id]
         executed = ZERO
         for fill in fills:
@@ -311,11 +312,18 @@ class DydxV4OrderReads(DydxV4MarketReads):
     # Fills
 
     def _fills(
-        self, since_ns: int, *, until_ns: int | None = None, first_height: int = 0, last_height: int | None = None
+        self,
+        since_ns: int,
+        *,
+        until_ns: int | None = None,
+        first_height: int = 0,
+        last_height: int | None = None,
+        all_make_sense: bool = False,
     ) -> Flow[tuple[TradeUpdate, ...]]:
         """Oldest first. Answers come newest first and include their bound, so pages overlap and are joined by id.
 
         A row that makes no sense is left out, unless nothing else is there: the next page would hide it no better.
+        all_make_sense: one row that does not is an error, as where they are added up.
         """
         found: dict[str, TradeUpdate] = {}
         before = None if until_ns is None else iso(until_ns)
@@ -330,7 +338,8 @@ class DydxV4OrderReads(DydxV4MarketReads):
                 createdBeforeOrAtHeight=last_height,
             )
             said: Fills = shape(self.web_utils.check(reply, changes=False), Fills)
-            for fill in kept(decode_orders.trade_updates(said.fills, self.symbols, reply.received_ns)):
+            updates = decode_orders.trade_updates(said.fills, self.symbols, reply.received_ns)
+            for fill in updates if all_make_sense else kept(updates):
                 found.setdefault(fill.fill_id, fill)
             if len(said.fills) < limit:
                 break

@@ -33,7 +33,7 @@ from .constants import (
 )
 from .payloads import HistoricalFunding, Trade, Trades
 from .reads import DydxV4Reads
-from .wire import NS_PER_MS, count, time_ns
+from .wire import NS_PER_MS, count, count_32, time_ns
 
 if TYPE_CHECKING:
     from .auth import DydxV4Auth
@@ -228,11 +228,11 @@ class DydxV4Terms(DydxV4Reads):
             del self.ends[next(iter(self.ends))]
         self.ends[row.id] = End(
             ids=encode.OrderId(
-                client_id=count(row.client_id),
-                order_flags=count(row.order_flags),
-                clob_pair_id=count(row.clob_pair_id),
+                client_id=count_32(row.client_id),
+                order_flags=count_32(row.order_flags),
+                clob_pair_id=count_32(row.clob_pair_id),
             ),
-            good_til_block=None if row.good_til_block is None else count(row.good_til_block),
+            good_til_block=None if row.good_til_block is None else count_32(row.good_til_block),
             good_til_ts_ns=None if row.good_til_block_time is None else time_ns(row.good_til_block_time),
         )
 

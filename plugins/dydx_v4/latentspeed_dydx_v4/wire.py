@@ -22,6 +22,14 @@ def count(value: str | int) -> int:
     return int(text)
 
 
+def count_32(value: str | int) -> int:
+    """The same where the chain has 32 bits for it, as for what names an order. Raises ProtocolError."""
+    found = count(value)
+    if found >= 2**32:
+        raise ProtocolError("an answer of the venue makes no sense: a number of more than 32 bits", payload=str(value))
+    return found
+
+
 def time_ns(text: str) -> int:
     """Unix nanoseconds of an ISO 8601 time with its zone. Raises ProtocolError, also for what no journal could hold."""
     try:

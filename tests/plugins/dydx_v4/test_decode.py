@@ -329,6 +329,13 @@ def test_a_fill_that_makes_no_sense_is_loud(changes: dict[str, Any]) -> None:
         fills(fill_row(**changes))
 
 
+@pytest.mark.parametrize("name", ["clientId", "clientMetadata"])
+def test_an_id_of_more_than_the_chains_bits_is_loud(name: str) -> None:
+    assert told(**{name: str(2**32 - 1)}).report is R.ACCEPTED
+    with pytest.raises(ProtocolError):
+        told(**{name: str(2**32)})
+
+
 def test_a_liquidation_is_a_fill_of_no_order() -> None:
     (found,) = fills(fill_row(type="LIQUIDATED", orderId=..., clientMetadata=...))
     assert found.exchange_order_id == ""

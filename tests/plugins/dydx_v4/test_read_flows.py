@@ -322,6 +322,8 @@ def test_fills_decide_what_the_heights_have_closed() -> None:
     assert (filled.report, filled.venue_filled_amount) == (Report.FILLED, Decimal("0.003"))
     of_another = over(flows, order(**SHORT), NOT_FOUND, fill_row(1, size="0.003", orderId="other"))
     assert (of_another.report, of_another.venue_filled_amount) == (Report.EXPIRED, None)
+    with pytest.raises(ProtocolError):  # a sum without one of them would be too small, and final
+        over(flows, order(**SHORT), NOT_FOUND, fill_row(1, size="0.001"), fill_row(2, size="much"))
 
 
 @pytest.mark.parametrize(
