@@ -80,7 +80,7 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
 def hyperliquid_answers(request: Request) -> tuple[int, bytes]:
     """Every order rests."""
     if not request.changes:
-        return 200, json.dumps(HYPERLIQUID_META).encode()
+        return 200, b'{"role":"user"}' if b"userRole" in request.body else json.dumps(HYPERLIQUID_META).encode()
     statuses = [{"resting": {"oid": perf_counter_ns()}}]
     answer = {"status": "ok", "response": {"type": "order", "data": {"statuses": statuses}}}
     return 200, json.dumps(answer).encode()

@@ -75,13 +75,17 @@ class Canceller:
         if len(alive) < 2:
             return
         await _in_time(self._reader.ready(), deadline)
-        for group in self._flows.cancels_together(alive):
-            if len(group) > 1:
-                begun = [(order, self._parts.journal.begin_cancel(order, signer=auth.signer)[0]) for order in group]
-                try:
+        sent = False
+        try:
+            for group in self._flows.cancels_together(alive):
+                if len(group) > 1:
+                    begun = [(order, self._parts.journal.begin_cancel(order, signer=auth.signer)[0]) for order in group]
+                    sent = True
                     await self._send_together(begun, deadline=deadline)
-                except JournalError as error:
-                    raise OutcomeUnknown(f"cancels were sent and cannot be written down: {error}") from error
+        except JournalError as error:
+            if not sent:
+                raise
+            raise OutcomeUnknown(f"cancels were sent and cannot be written down: {error}") from error
 
     async def _send_together(self, begun: Sequence[tuple[InFlightOrder, int]], *, deadline: float) -> None:
         """One request for all of these orders, whose cancel attempts have these numbers. Only those that the venue

@@ -51,6 +51,7 @@ class PerpetualDerivativeBase(ConnectorBase):
                 f"leverage {leverage} is out of range", hint=f"{market.trading_pair} allows 1 to {market.max_leverage}"
             )
         await self.reader.ready()
+        await self.reader.know_identity()
         nonce = self.parts.journal.reserve_nonce(signer, sequence=self.sequence_for(None))
         asked = (Decimal(leverage), "cross" if cross else "isolated")
         unknown = OutcomeUnknown("the venue took it, and does not show it yet", hint="read the leverage in a moment")

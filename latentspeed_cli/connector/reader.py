@@ -40,7 +40,7 @@ READ_TIMEOUT_S = 10.0
 DETAIL_TIMEOUT_S = 3.0
 # Waits before a read that was refused for its rate, or lost its reply, is asked again.
 RETRY_WAITS_S = (0.25, 0.75)
-MARKETS_MAX_AGE_S = 600.0
+STORED_MAX_AGE_S = 600.0
 
 
 class _Nobody:
@@ -59,6 +59,8 @@ class Reader:
         self._markets: Markets | None = None
         self._markets_lock = asyncio.Lock()
         self._ready_lock = asyncio.Lock()
+        self._identity_lock = asyncio.Lock()
+        self._knows_identity = not flows.takes_any_key
         self._tops: dict[str, BookTop] = {}
 
     async def ask(self, make: Callable[[], Flow[T]], *, timeout_s: float = READ_TIMEOUT_S) -> T:
@@ -129,21 +131,25 @@ class Reader:
             return markets.symbols.find(name)
 
     async def _read_markets(self, make: Callable[[], Flow[Markets]], *, fresh: bool) -> Markets:
-        if self._parts.cache is None:
-            return await self.ask(make)
-        for max_age_s in (0.0,) if fresh else (MARKETS_MAX_AGE_S, 0.0):
-            http = self._stored(max_age_s, http=self._parts.http)
-            try:
-                markets = await drive(http, make())
-            except LatentspeedError:
-                if http.used:
-                    continue  # what was stored makes no sense any more: read it afresh
-                break
-            if http.keep():
-                names = "\n".join(market.trading_pair for market in markets.symbols).encode()
-                self._parts.cache.put(pairs_key(self._parts.venue, self._parts.network), names)
-            return markets
-        return await self.ask(make)
+        markets, is_new = await self._ask_stored(make, fresh=fresh)
+        if is_new and self._parts.cache is not None:
+            names = "\n".join(market.trading_pair for market in markets.symbols).encode()
+            self._parts.cache.put(pairs_key(self._parts.venue, self._parts.network), names)
+        return markets
+
+    async def _ask_stored(self, make: Callable[[], Flow[T]], *, fresh: bool = False) -> tuple[T, bool]:
+        """`ask`, with replies that may be ten minutes old unless `fresh`; and whether what was read is newly stored."""
+        if self._parts.cache is not None:
+            for max_age_s in (0.0,) if fresh else (STORED_MAX_AGE_S, 0.0):
+                http = self._stored(max_age_s, http=self._parts.http)
+                try:
+                    found = await drive(http, make())
+                except LatentspeedError:
+                    if http.used:
+                        continue  # what was stored makes no sense any more: read it afresh
+                    break
+                return found, http.keep()
+        return await self.ask(make), False
 
     def _stored(self, max_age_s: float, *, http: Http) -> CachedHttp:
         """Replies that were stored, up to that age, and behind them `http`."""
@@ -198,10 +204,12 @@ class Reader:
 
     async def top_when_ready(self, trading_pair: str, intent: OrderIntent) -> BookTop:
         """`top`, and meanwhile what is needed to sign an order. Raises what the reads raise."""
-        if self._flows.can_sign(self._parts.clock.now_ns(), intent=intent):
+        if self._knows_identity and self._flows.can_sign(self._parts.clock.now_ns(), intent=intent):
             return await self.top(trading_pair)
-        top, ready = await asyncio.gather(self.top(trading_pair), self.ready(intent=intent), return_exceptions=True)
-        for found in (top, ready):
+        top, *ready = await asyncio.gather(
+            self.top(trading_pair), self.ready(intent=intent), self.know_identity(), return_exceptions=True
+        )
+        for found in (top, *ready):
             if isinstance(found, BaseException):
                 raise found
         assert isinstance(top, BookTop)  # the errors were raised
@@ -289,6 +297,13 @@ class Reader:
 
     async def allowance(self) -> Allowance:
         return await self.ask(self._flows.allowance_flow)
+
+    async def know_identity(self) -> None:
+        """`check_identity` before something new is signed, where the venue takes any key."""
+        async with self._identity_lock:
+            if not self._knows_identity:
+                await self._ask_stored(self._flows.identity_flow)
+                self._knows_identity = True
 
     async def check_identity(self) -> None:
         """Raises AuthRejected when the key may not act for the account."""

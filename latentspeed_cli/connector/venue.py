@@ -61,6 +61,8 @@ class VenueFlows(ABC):
     symbols: SymbolMap
     # Whether past_trades_flow reaches back as far as it is asked to.
     tells_past_trades: bool = False
+    # Whether what a key signs is done for whatever account the key has at the venue, be it another than was meant.
+    takes_any_key: bool = False
 
     # Ids and rules
 
@@ -205,7 +207,10 @@ class VenueFlows(ABC):
 
     @abstractmethod
     def identity_flow(self) -> Flow[None]:
-        """Check that the key may act for the account. Raises AuthRejected."""
+        """Check that the key may act for the account. Raises AuthRejected.
+
+        Asked before an order is signed where the venue `takes_any_key`, else by people who want to know.
+        """
 
     # Changes: each yields exactly one Request with changes=True, already signed, and that is its first
 

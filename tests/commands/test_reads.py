@@ -66,7 +66,7 @@ def test_listed_markets_are_shown_while_the_venue_is_down(here: Terminal, monkey
     listed = [row["trading_pair"] for row in items(here, "markets")]
     is_down(here)
     assert [row["trading_pair"] for row in items(here, "markets")] == listed, "they are fresh enough"
-    monkeypatch.setattr(reader, "MARKETS_MAX_AGE_S", 0.0)
+    monkeypatch.setattr(reader, "STORED_MAX_AGE_S", 0.0)
     old = told(here.run(["markets", "-o", "json"]), code=8)
     assert old["stale"]
     assert [row["trading_pair"] for row in old["items"]] == listed
@@ -118,6 +118,15 @@ def test_rates_of_past_hours_and_of_this_one(here: Terminal) -> None:
     assert [rate["is_current"] for rate in rates] == [False] * 5 + [True]
     assert items(here, "funding", "--since", "1s") == []
     assert here.run(["funding", "--rates"]).code == 2
+
+
+def test_a_key_of_another_account_is_told_so_before_anything_is_sent(here: Terminal, exchange: Exchange) -> None:
+    """Hyperliquid would do it for the account that the key has, and it would be journaled as the other's."""
+    for command in (["place", "buy", "AVAX-USD", "10", "mid-1%"], ["leverage", "AVAX-USD", "3"]):
+        sent = exchange.sent()
+        ended = here.run([*command, "--account", exchange.other_account, "-o", "json"])
+        assert (ended.code, exchange.sent()) == (7, sent), ended.err
+        assert here.run(["journal", "list", "-o", "json"]).json["items"] == []
 
 
 def test_the_account_after_a_trade(here: Terminal) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from decimal import Decimal
@@ -13,12 +14,12 @@ import pytest
 from latentspeed_cli.cache import MarketCache
 from latentspeed_cli.core.events import OrderFilledEvent, OrderStateChangedEvent
 from latentspeed_cli.core.types import TradeType
-from latentspeed_cli.errors import OrderRefused, OutcomeUnknown, RateLimited
+from latentspeed_cli.errors import ConnectFailed, OrderRefused, OutcomeUnknown, RateLimited
 from latentspeed_cli.hostile import redact
 from latentspeed_cli.telemetry import Counters, set_up_logging
 
 from .conftest import Rig
-from .venue import PAIR, Fault, limit, market
+from .venue import PAIR, Fault, TinyConnector, limit, market
 
 
 async def test_what_it_is(rig: Rig) -> None:
@@ -88,6 +89,29 @@ async def test_markets_are_read_once_and_kept_between_runs(rig: Rig, tmp_path: P
     async with rig.connector(cache=cache) as connector:
         await connector.markets()
     assert len(rig.http.kinds("markets")) == 3
+
+
+async def test_whose_key_it_is_is_asked_before_orders_where_the_venue_takes_any(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = MarketCache(tmp_path / "cache", rig.clock)
+
+    async def place_two() -> None:
+        async with rig.connector(cache=cache) as connector:
+            await asyncio.gather(connector.place_order(limit()), connector.place_order(limit()))
+
+    await place_two()
+    assert rig.http.kinds("identity") == []
+    monkeypatch.setattr(TinyConnector, "takes_any_key", True)
+    for _ in range(2):
+        await place_two()
+    assert len(rig.http.kinds("identity")) == 1, "once for all orders, and for the runs of the next minutes"
+    rig.clock.advance(3600)
+    rig.http.faults["identity"].extend([Fault.REFUSED] * 9)
+    sent = len(rig.http.kinds("place"))
+    with pytest.raises(ConnectFailed):
+        await place_two()
+    assert len(rig.http.kinds("place")) == sent
 
 
 async def test_a_cached_reply_without_sense_is_read_afresh(rig: Rig) -> None:

@@ -59,6 +59,7 @@ class HyperliquidPerpetual(PerpetualDerivativeBase):
 
     auth: HyperliquidAuth | None
     web_utils: HyperliquidWebUtils
+    takes_any_key = True  # a signature names no account: it is the signer's own, or that whose agent it is
 
     # Ids and rules
 

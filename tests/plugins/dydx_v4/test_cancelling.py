@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
+from latentspeed_dydx_v4 import connector as venue_connector
 from latentspeed_dydx_v4.connector import DydxV4Perpetual
 
 from latentspeed_cli.clock import NS_PER_MS, NS_PER_S
 from latentspeed_cli.connector.parts import OrderOutcome
 from latentspeed_cli.core.in_flight_order import InFlightOrder, OrderIntent
 from latentspeed_cli.core.types import OrderState
+from latentspeed_cli.errors import JournalError, OutcomeUnknown
 
 from .local_venue import Venue
 from .trading import Runs, Way, brief, limit, lose_journal, market, place
@@ -123,6 +126,28 @@ async def test_a_batch_is_on_disk_before_it_leaves_and_unknown_when_it_is_stoppe
         cancelling.cancel()
         await asyncio.wait([cancelling])
         assert [connector.in_flight_orders[order.client_order_id].outcome_unknown for order in orders] == [True] * 2
+
+
+@pytest.mark.parametrize(("written", "error"), [(0, JournalError), (2, OutcomeUnknown)])
+async def test_a_disk_that_fails_between_batches_does_not_hide_what_was_sent(
+    run: Runs, way: Way, monkeypatch: pytest.MonkeyPatch, written: int, error: type[Exception]
+) -> None:
+    monkeypatch.setattr(venue_connector, "MAX_BATCH_CANCEL", 2)
+    async with run() as connector:
+        orders = [(await place(connector, brief(15), name)).order for name in "abcd"]
+        begin = connector.parts.journal.begin_cancel
+        begun: list[InFlightOrder] = []
+
+        def fail_after_some(order: InFlightOrder, **more: Any) -> tuple[int, int]:
+            if len(begun) == written:
+                raise JournalError("no room")
+            begun.append(order)
+            return begin(order, **more)
+
+        monkeypatch.setattr(connector.parts.journal, "begin_cancel", fail_after_some)
+        with pytest.raises(error):
+            await connector.cancel_together(orders)
+    assert len(way.broadcasts) == len(orders) + written // 2
 
 
 async def test_one_order_is_no_batch(run: Runs, way: Way) -> None:
