@@ -111,6 +111,12 @@ class OrderRefused(LatentspeedError):
     exit = Exit.INVALID
 
 
+class OutputLost(LatentspeedError):
+    """What was done could not be told: nobody knows it from stdout."""
+
+    exit = Exit.PIPE_CLOSED
+
+
 class CredentialError(LatentspeedError):
     """No usable key: missing, twice, malformed, readable by others, wrong password."""
 

@@ -13,7 +13,7 @@ import typer
 from . import __version__
 from .commands.call import Call
 from .commands.grammar import LazyGroup
-from .errors import Exit, LatentspeedError, UsageError
+from .errors import Exit, LatentspeedError, OutputLost, UsageError
 from .hostile import check_arguments
 
 PROGRAM = "latentspeed"
@@ -88,9 +88,11 @@ def run() -> None:
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-    except OSError:
+    except OSError as error:
         code = code or Exit.PIPE_CLOSED.code
         sys.stdout = None  # the interpreter flushes it once more at its end
+        if not isinstance(error, BrokenPipeError):
+            _told(Call(), OutputLost(f"stdout cannot be written: {error.strerror}"))
     sys.exit(code)
 
 

@@ -173,6 +173,22 @@ def test_a_closed_pipe_is_141_and_quiet(trader: Program) -> None:
     assert process.stderr.read() == ""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_stdout_that_is_full_is_141_and_says_so(program: Program) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "latentspeed_cli", "connectors", "list"],
+            env=program.environ,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == Exit.PIPE_CLOSED.code
+    told = json.loads(done.stderr)["error"]
+    assert (told["message"], told["exit_code"]) == ("stdout cannot be written: No space left on device", 141)
+
+
 def test_a_stdout_that_was_never_open_is_141_too(program: Program) -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", f"{sys.executable} -m latentspeed_cli docs exit-codes >&-"],
