@@ -6,6 +6,7 @@ A match takes effect here at once; it is committed, and told to the indexer, wit
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -232,14 +233,8 @@ def advance(world: World, market: Market) -> None:
 
 
 def move_to(world: World, market: Market, touch: Touch) -> None:
-    """The path has moved: quotes that are gone leave, users' orders that are crossed fill, new quotes come."""
-    market.touch = touch
-    ladders = market.plan(touch)
-    market.quoter.withdraw(market.book, ladders)
-    if market.resting and market.seeded is None:
-        _sweep(world, market, touch)
-    market.quoter.quote(market.book, market.without_crossing(ladders))
-    market.quoted = touch
+    """The path has moved."""
+    market.move_to(touch, partial(_sweep, world, market))
 
 
 def _sweep(world: World, market: Market, touch: Touch) -> None:

@@ -1,7 +1,6 @@
 """One market as it runs: its book, its path, its oracle and its tape. Knows no accounts.
 
-A market that nobody watches does no work: its touch is computed when somebody asks, its quotes are laid when somebody
-looks at the book or trades, and its history is made from the path. `elapsed` is nanoseconds since the instance began.
+Where nobody watched, its history is made from the path. `elapsed` is nanoseconds since the instance began.
 """
 
 from __future__ import annotations
@@ -10,9 +9,10 @@ from collections import deque
 
 import msgspec
 
-from latentspeed_cli.sandbox.flow import NS_PER_DAY, Flow, MarketFlow, Quoter, Touch, mix, seed_of
-from latentspeed_cli.sandbox.matching import Book, Level, Resting
+from latentspeed_cli.sandbox.flow import NS_PER_DAY, Flow, MarketFlow, mix, seed_of
+from latentspeed_cli.sandbox.matching import Level, Resting
 from latentspeed_cli.sandbox.model import Scenario
+from latentspeed_cli.sandbox.quoted import QuotedMarket
 
 from .universe import MarketSpec
 
@@ -22,8 +22,6 @@ LOOK_BACK_STEPS = 400
 UNSEEN = 0x4000
 MAKER = "flow"
 RATE_ONE = 10**9  # funding rates are integers of 1e-9: an eighth of one ppm is 125
-
-Ladders = dict[bool, dict[int, tuple[int, int]]]
 
 
 class Trade(msgspec.Struct, frozen=True):
@@ -65,7 +63,7 @@ def event_id(height: int, number: int) -> str:
     return f"{height:08x}00000002{number:08x}"
 
 
-class Market:
+class Market(QuotedMarket):
     """The running state of one perpetual."""
 
     def __init__(self, spec: MarketSpec, scenario: Scenario) -> None:
@@ -74,7 +72,7 @@ class Market:
         self.status = spec.status
         self.seed = seed_of(scenario.seed, spec.ticker)
         self.block_ns = scenario.block_ns["dydx_v4"]
-        self.flow = Flow(
+        flow = Flow(
             scenario.seed,
             MarketFlow(
                 symbol=spec.path,
@@ -89,12 +87,7 @@ class Market:
                 spread_ticks=spec.spread_ticks,
             ),
         )
-        self.book = Book()
-        self.quoter = Quoter(self.flow, (MAKER,))
-        self.touch: Touch | None = None
-        self.quoted: Touch | None = None
-        self.seeded: Ladders | None = None
-        self.shift = 0
+        super().__init__(flow, (MAKER,))
         self.oracle_override: int | None = None
         self.rate_override: int | None = None
         self.resting: dict[int, int] = {}  # book id of users' orders -> price, to keep quotes from crossing them
@@ -114,44 +107,13 @@ class Market:
 
     @property
     def watched(self) -> bool:
-        """Whether every step has to happen, because somebody would see it."""
         return bool(self.resting or self.conditionals or self.subscribers) and self.is_active
 
-    def look(self, elapsed: int) -> Touch:
-        """The touch at this moment, without running any flow."""
-        step = self.flow.step_at(elapsed)
-        if self.touch is None or (self.touch.step != step and not self.watched):
-            self.touch = self.flow.touch(step, self.shift)
-        return self.touch
-
-    def plan(self, touch: Touch) -> Ladders:
-        """The quotes that belong to a touch."""
-        if not self.is_active:
-            return {True: {}, False: {}}
-        if self.seeded is not None:
-            return self.seeded
-        return {True: self.flow.ladder(touch, True), False: self.flow.ladder(touch, False)}
-
-    def lay_quotes(self, elapsed: int) -> Book:
-        """The book with the background quotes of this moment in it."""
-        touch = self.look(elapsed)
-        if self.quoted is not touch:
-            ladders = self.plan(touch)
-            self.quoter.withdraw(self.book, ladders)
-            self.quoter.quote(self.book, self.without_crossing(ladders))
-            self.quoted = touch
-        return self.book
-
-    def without_crossing(self, ladders: Ladders) -> Ladders:
-        """The quotes that would not trade with what users have resting."""
-        if not self.resting:
-            return ladders
-        bid = max((price for oid, price in self.resting.items() if self.sides[oid]), default=None)
-        ask = min((price for oid, price in self.resting.items() if not self.sides[oid]), default=None)
-        return {
-            True: {p: level for p, level in ladders[True].items() if ask is None or p < ask},
-            False: {p: level for p, level in ladders[False].items() if bid is None or p > bid},
-        }
+    def best_resting(self) -> tuple[int | None, int | None]:
+        return (
+            max((price for book_id, price in self.resting.items() if self.sides[book_id]), default=None),
+            min((price for book_id, price in self.resting.items() if not self.sides[book_id]), default=None),
+        )
 
     def rest(self, book_id: int, owner: str, is_buy: bool, price: int, size: int, elapsed: int) -> None:
         """Put a user's order on the book, quotes being there already."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from latentspeed_cli.sandbox.flow import Touch
@@ -267,14 +268,8 @@ def advance(world: World, market: Market) -> bool:
 
 
 def move_to(world: World, market: Market, touch: Touch) -> None:
-    """The path has moved: quotes that are gone leave, users' orders that are crossed fill, new quotes come."""
-    market.touch = touch
-    ladders = market.plan(touch)
-    market.quoter.withdraw(market.book, ladders)
-    if market.resting and market.seeded is None:
-        _sweep(world, market, touch)
-    market.quoter.quote(market.book, market.without_crossing(ladders))
-    market.quoted = touch
+    """The path has moved."""
+    market.move_to(touch, partial(_sweep, world, market))
 
 
 def _sweep(world: World, market: Market, touch: Touch) -> None:

@@ -1,7 +1,6 @@
 """One market as it runs: its book, its path, its prices and its tape. Knows no accounts.
 
-A market that nobody watches does no work: its touch is computed when somebody asks, its quotes are laid when somebody
-looks at the book or trades, and its history is made from the path.
+Where nobody watched, its history is made from the path.
 """
 
 from __future__ import annotations
@@ -10,9 +9,10 @@ from collections import deque
 
 import msgspec
 
-from latentspeed_cli.sandbox.flow import NS_PER_DAY, Flow, MarketFlow, Quoter, Touch, mix, seed_of
-from latentspeed_cli.sandbox.matching import Book, Level, Resting
+from latentspeed_cli.sandbox.flow import NS_PER_DAY, Flow, MarketFlow, mix, seed_of
+from latentspeed_cli.sandbox.matching import Level, Resting
 from latentspeed_cli.sandbox.model import Scenario
+from latentspeed_cli.sandbox.quoted import QuotedMarket
 
 from .numbers import E8, shown
 from .state import Order
@@ -26,8 +26,6 @@ RATE_ONE = 10**10  # funding rates and premiums are integers of 1e-10
 
 FLOW_ACCOUNTS = tuple(f"0x{mix(7, n):016x}{mix(8, n):016x}{mix(9, n) >> 32:08x}" for n in range(12))
 MAKERS, TAKERS = FLOW_ACCOUNTS[:6], FLOW_ACCOUNTS[6:]
-
-Ladders = dict[bool, dict[int, tuple[int, int]]]
 
 
 class Trade(msgspec.Struct, frozen=True):
@@ -52,7 +50,7 @@ class Bar(msgspec.Struct):
     count: int = 0
 
 
-class Market:
+class Market(QuotedMarket):
     """The running state of one perp."""
 
     def __init__(self, spec: PerpSpec, scenario: Scenario) -> None:
@@ -63,7 +61,7 @@ class Market:
         self.seed = seed_of(scenario.seed, spec.name)
         block = scenario.block_ns["hyperliquid"]
         lot = spec.lot
-        self.flow = Flow(
+        flow = Flow(
             scenario.seed,
             MarketFlow(
                 symbol=spec.name,
@@ -78,13 +76,7 @@ class Market:
                 spread_ticks=spec.spread_ticks,
             ),
         )
-        self.book = Book()
-        self.quoter = Quoter(self.flow, MAKERS)
-        self.touch: Touch | None = None
-        self.quoted: Touch | None = None
-        self.ladders: Ladders = {True: {}, False: {}}
-        self.seeded: Ladders | None = None
-        self.shift = 0
+        super().__init__(flow, MAKERS)
         self.mark_override: int | None = None
         self.oracle_override: int | None = None
         self.premium_override: int | None = None
@@ -101,45 +93,18 @@ class Market:
     # ---- the present -----------------------------------------------------------------------------
 
     @property
+    def is_active(self) -> bool:
+        return not self.delisted
+
+    @property
     def watched(self) -> bool:
-        """Whether every step has to happen, because somebody would see it."""
         return bool(self.resting or self.triggers or self.subscribers) and not self.delisted
 
-    def look(self, elapsed: int) -> Touch:
-        """The touch at this moment, without running any flow."""
-        step = self.flow.step_at(elapsed)
-        if self.touch is None or (self.touch.step != step and not self.watched):
-            self.touch = self.flow.touch(step, self.shift)
-        return self.touch
-
-    def plan(self, touch: Touch) -> Ladders:
-        """The quotes that belong to a touch."""
-        if self.delisted:
-            return {True: {}, False: {}}
-        if self.seeded is not None:
-            return self.seeded
-        return {True: self.flow.ladder(touch, True), False: self.flow.ladder(touch, False)}
-
-    def lay_quotes(self, elapsed: int) -> Book:
-        """The book with the background quotes of this moment in it."""
-        touch = self.look(elapsed)
-        if self.quoted is not touch:
-            ladders = self.plan(touch)
-            self.quoter.withdraw(self.book, ladders)
-            self.quoter.quote(self.book, self.without_crossing(ladders))
-            self.quoted = touch
-        return self.book
-
-    def without_crossing(self, ladders: Ladders) -> Ladders:
-        """The quotes that would not trade with what users have resting."""
-        if not self.resting:
-            return ladders
-        bid = max((order.px for order in self.resting.values() if order.is_buy), default=None)
-        ask = min((order.px for order in self.resting.values() if not order.is_buy), default=None)
-        return {
-            True: {p: level for p, level in ladders[True].items() if ask is None or p < ask},
-            False: {p: level for p, level in ladders[False].items() if bid is None or p > bid},
-        }
+    def best_resting(self) -> tuple[int | None, int | None]:
+        return (
+            max((order.px for order in self.resting.values() if order.is_buy), default=None),
+            min((order.px for order in self.resting.values() if not order.is_buy), default=None),
+        )
 
     def top(self, elapsed: int) -> tuple[Level | None, Level | None]:
         """Best bid and best ask level."""
