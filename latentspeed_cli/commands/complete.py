@@ -26,13 +26,6 @@ def sides(ctx: object, args: object, incomplete: str) -> list[str]:
     return ["buy", "sell"]
 
 
-def venues(ctx: typer.Context, args: object, incomplete: str) -> list[str]:
-    """Installed connectors, from package metadata; none is imported."""
-    from ..plugins import names
-
-    return [name for name in names() if name.startswith(incomplete)]
-
-
 def _said(ctx: typer.Context) -> dict[str, str | None]:
     given = ctx.obj
     if not isinstance(given, Given):

@@ -10,8 +10,7 @@ from .. import plugins
 from ..errors import Exit, LatentspeedError, PluginError
 from ..records import ConnectorCheckList, ConnectorCheckRecord, ConnectorInfoRecord, ConnectorList, ConnectorRecord
 from .call import of
-from .complete import venues
-from .grammar import VerbCommand, verb_app
+from .grammar import VerbCommand, complete_venue, verb_app
 
 if TYPE_CHECKING:
     from ..plugins import PluginInfo
@@ -32,7 +31,7 @@ def list_connectors(ctx: typer.Context) -> None:
 @app.command("info", cls=VerbCommand)
 def info(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="Connector, as in `connectors list`.", autocompletion=venues)],
+    name: Annotated[str, typer.Argument(help="Connector, as in `connectors list`.", autocompletion=complete_venue)],
 ) -> None:
     """Show what a connector says about itself."""
     output = of(ctx).show_as(ConnectorInfoRecord)
@@ -62,7 +61,9 @@ def check(
     ctx: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Connectors; all of them without a name.", autocompletion=venues),
+        typer.Argument(
+            metavar="[NAME]...", help="Connectors; all of them without a name.", autocompletion=complete_venue
+        ),
     ] = None,
 ) -> Exit:
     """Load connectors and grade each. A broken one is exit 15, and the others are graded all the same."""

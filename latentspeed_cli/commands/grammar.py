@@ -95,14 +95,15 @@ def _complete_profile(ctx: Any, args: Any, incomplete: str) -> list[str]:
     return profile_names(incomplete)
 
 
-def _complete_venue(ctx: Any, args: Any, incomplete: str) -> list[str]:
-    from .complete import venues
+def complete_venue(ctx: Any, args: Any, incomplete: str) -> list[str]:
+    """Installed connectors, from package metadata; none is imported."""
+    from ..plugins import names
 
-    return venues(ctx, args, incomplete)
+    return [name for name in names() if name.startswith(incomplete)]
 
 
 _VALUES = {
-    "venue": _complete_venue,
+    "venue": complete_venue,
     "network": _complete_network,
     "output": _complete_output,
     "profile": _complete_profile,
