@@ -60,9 +60,11 @@ RECORDS: dict[Channel, tuple[type[Record], ...]] = {
     Channel.BALANCES: (BalanceRecord,),
     Channel.EVENTS: (FundingPaymentRecord, LiquidationRecord, TransferRecord),
 }
-PUBLIC = frozenset(
-    {Channel.BOOK, Channel.BBO, Channel.TRADES, Channel.CANDLES, Channel.TICKER, Channel.FUNDING},
-)
+
+
+def shown_in(channels: Sequence[Channel]) -> list[type[Record]]:
+    """The records of these channels, beside controls."""
+    return [record for channel in channels for record in RECORDS[channel]]
 
 
 class Recorder:

@@ -28,6 +28,14 @@ class Channel(enum.Enum):
     BALANCES = "balances"
     EVENTS = "events"
 
+    @property
+    def is_public(self) -> bool:
+        """Whether it is of markets, and not of an account."""
+        return self in _OF_MARKETS
+
+
+_OF_MARKETS = frozenset({Channel.BOOK, Channel.BBO, Channel.TRADES, Channel.CANDLES, Channel.TICKER, Channel.FUNDING})
+
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """One member of the desired set.

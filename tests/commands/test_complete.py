@@ -58,6 +58,14 @@ def test_trading_pairs(known: Terminal) -> None:
     assert "ETH-USD" in offered("latentspeed stream book,bbo BTC-USD ET")[0]
 
 
+@pytest.mark.parametrize("verb", ["stream book", "watch book", "place buy", "orders"])
+def test_verbs_of_weight_offer_pairs_as_quickly(known: Terminal, verb: str) -> None:
+    found, imported = offered(f"latentspeed {verb} B")
+    assert "BTC-USD" in found
+    heavy = set(HEAVY) - {"latentspeed_cli.connector"}  # that has the names of channels
+    assert not [name for name in heavy if f" {name}\n" in imported]
+
+
 def test_pairs_are_those_of_the_venue_that_is_meant(known: Terminal) -> None:
     assert offered("latentspeed book -x nowhere B")[0] == []
     assert "BTC-USD" in offered("latentspeed -x hyperliquid book B")[0]

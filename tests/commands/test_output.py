@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentspeed_cli.commands.stream import Limits, until
+from latentspeed_cli.commands.streaming import Limits, until
 from latentspeed_cli.connector.streams import Control, ControlKind
 from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.order_state import Facts, learn
