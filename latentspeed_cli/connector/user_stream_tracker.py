@@ -219,6 +219,8 @@ class UserStreamTracker:
                 yield news
             for news in self._changed(self._untold([*fills, *ended])):
                 yield news
+            for news in self._learnt_otherwise():
+                yield news
             self._doubtful = {order.client_order_id for order in self._missing(open_orders)}
         except LatentspeedError as error:
             raise StreamLost(f"what was missed could not be fetched: {error}", hint="start the stream again") from error
@@ -250,6 +252,8 @@ class UserStreamTracker:
         for order in asked:
             for news in (*self._fills_of(order), *self._changed([order])):
                 yield news
+        for news in self._learnt_otherwise():
+            yield news
         self._doubtful = {order.client_order_id for order in self._still_doubtful()}
         self._looked(began_s)
 
@@ -290,6 +294,16 @@ class UserStreamTracker:
         late = [self._ledger.match(item) for item in items if item.ts_ns >= self._since_ns]
         found = {order.client_order_id: order for order in late if order is not None and order.is_done}
         return [order for name, order in found.items() if name not in self._shown]
+
+    def _learnt_otherwise(self) -> Iterator[object]:
+        """Orders that were passed on, and of which this run has learnt more since then in another way: whoever asks for
+        one order reads the fills of all.
+        """
+        for name, told in list(self._shown.items()):
+            order = self._ledger.tracker.get(name)
+            if order is not None and told_by(order.facts) != told:
+                yield from self._fills_of(order)
+                yield from self._changed([order])
 
     def _still_doubtful(self) -> list[InFlightOrder]:
         return [order for order in self._ledger.tracker.open_orders() if order.client_order_id in self._doubtful]

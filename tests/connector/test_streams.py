@@ -389,6 +389,30 @@ async def test_an_order_that_another_run_placed_and_ended_while_nobody_listened_
     assert told == [("2", OrderState.FILLED if filled else OrderState.CANCELLED)]
 
 
+@pytest.mark.parametrize("filled", [True, False])
+async def test_what_this_run_learnt_in_another_way_while_nobody_listened_is_told(rig: Rig, filled: bool) -> None:
+    """Also where no list of the venue has the order any more."""
+    order = await put(rig)
+
+    class Away(Line):
+        async def run(self, *conversations: Conversation) -> AsyncGenerator[object, None]:
+            yield CONNECTED
+            yield SNAPSHOT_OF_FILLS
+            yield control(ControlKind.CLOSED)
+            if filled:
+                rig.venue.fill(rig.venue.orders["1"], Decimal(1), Decimal(95))
+            rig.venue.orders["1"].status = "filled" if filled else "cancelled"
+            assert (await connector.refresh(order)).is_done
+            rig.venue.orders.clear()
+            yield RECONNECTED
+            yield RECONNECTED
+
+    connector = rig.connector(streams=Away, user_stream_source=lambda symbols: Source())
+    told = kinds(await collect(connector, Channel.ORDERS, Channel.FILLS))
+    news = [item for item in told if not isinstance(item, ControlKind)]
+    assert news == ([OrderState.OPEN, "f1", OrderState.FILLED] if filled else [OrderState.OPEN, OrderState.CANCELLED])
+
+
 async def test_orders_of_another_program_that_ended_before_a_new_cursor_are_no_news(rig: Rig) -> None:
     strange(rig, "1", "filled")
     rig.clock.advance(1)
