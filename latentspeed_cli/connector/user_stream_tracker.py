@@ -105,6 +105,7 @@ class UserStreamTracker:
         self._last_news_ns = 0
         self._heard_ns = 0  # when the frame or the reply was received whose news is being told
         self._snapshot_read = False
+        self._was_behind = False  # at the latest backfill: orders may have come and ended before it
         # Believed open and not listed, at the latest backfill, or told to have ended in words that leave open how.
         self._doubtful: set[str] = set()
         self._looks_at: list[float] = []  # when to look again, on the loop's clock
@@ -213,8 +214,8 @@ class UserStreamTracker:
                 asked = await self._heard(self._reconciler.refresh(order))
                 for news in (*self._fills_of(asked), *self._changed([asked])):
                     yield news
-            is_behind = not (is_first and self._is_from_now)
-            ended = await self._heard(self._reader.ended_orders(since_ns)) if is_behind else ()
+            self._was_behind = not (is_first and self._is_from_now)
+            ended = await self._heard(self._reader.ended_orders(since_ns)) if self._was_behind else ()
             for news in self._learn(self._unheard(ended), live=False):
                 yield news
             for news in self._changed(self._untold([*fills, *ended])):
@@ -231,15 +232,16 @@ class UserStreamTracker:
         yield Control(kind=ControlKind.BACKFILLED, ts_ns=self._clock.now_ns(), since_ns=since_ns)
 
     async def _look_again(self) -> AsyncIterator[object]:
-        """Pass on what was not in the lists yet: fills, orders of other programs and runs that these name, the ends of
-        orders that were in no list. That it cannot be read now is no trouble of the stream.
+        """Pass on what was not in the lists yet: fills, orders of other programs and runs that came and ended, the ends
+        of orders that were in no list. That it cannot be read now is no trouble of the stream.
         """
         began_s = asyncio.get_running_loop().time()
         try:
             # Without anything to look at, the look before this one came late enough for both.
             fills = await self._heard(self._reader.fills(self._look_from_ns())) if self._to_look_at else ()
-            is_strange = any(self._ledger.match(fill) is None for fill in fills)
-            ended = await self._heard(self._reader.ended_orders(self._look_from_ns())) if is_strange else ()
+            asks_ends = self._was_behind or any(self._ledger.match(fill) is None for fill in fills)
+            is_due = asks_ends and bool(self._to_look_at)
+            ended = await self._heard(self._reader.ended_orders(self._look_from_ns())) if is_due else ()
             asked = [await self._heard(self._reconciler.refresh(order)) for order in self._still_doubtful()]
         except LatentspeedError as error:
             log.info("fills could not be read again", extra={"error": str(error)})

@@ -27,7 +27,7 @@ from latentspeed_cli.core.events import OrderCancelledEvent
 from latentspeed_cli.core.in_flight_order import InFlightOrder
 from latentspeed_cli.core.market_data import OrderBookSnapshot, PriceLevel
 from latentspeed_cli.core.order_state import Facts
-from latentspeed_cli.core.reports import TradeUpdate
+from latentspeed_cli.core.reports import OrderUpdate, TradeUpdate
 from latentspeed_cli.core.types import OrderState, TradeType
 from latentspeed_cli.errors import CredentialError, LatentspeedError, StreamLost, UsageError
 
@@ -442,6 +442,36 @@ async def test_an_order_of_another_program_that_the_lists_show_late_is_told_all_
                 if told[-1] is OrderState.FILLED:
                     break
     assert told == [ControlKind.CONNECTED, ControlKind.BACKFILLED, OrderState.FILLED]
+
+
+async def test_a_list_of_ends_that_was_incomplete_is_read_once_more(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user_stream_tracker, "LOOK_AGAIN_S", (0.01, 0.03))
+
+    class Quiet(Line):
+        async def run(self, *conversations: Conversation) -> AsyncGenerator[object, None]:
+            yield CONNECTED
+            yield control(ControlKind.CLOSED)
+            rig.clock.advance(1)
+            strange(rig, "1", "cancelled")
+            yield RECONNECTED
+            await asyncio.Event().wait()
+
+    connector = rig.connector(streams=Quiet, user_stream_source=lambda symbols: Source())
+    whole, asked = connector.reader.ended_orders, []
+
+    async def incomplete_at_first(since_ns: int) -> tuple[OrderUpdate, ...]:
+        asked.append(since_ns)
+        return () if len(asked) == 1 else await whole(since_ns)
+
+    monkeypatch.setattr(connector.reader, "ended_orders", incomplete_at_first)
+    told: list[object] = []
+    async with connector, aclosing(connector.stream((Channel.ORDERS,))) as items:
+        async with asyncio.timeout(2):
+            async for item in items:
+                told += kinds([item])
+                if told[-1] is OrderState.CANCELLED:
+                    break
+    assert told[-2:] == [ControlKind.BACKFILLED, OrderState.CANCELLED]
 
 
 async def test_an_order_whose_end_shows_late_is_asked_for_once_more(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
