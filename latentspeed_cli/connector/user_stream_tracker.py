@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
-from ..clock import Clock
+from ..clock import NS_PER_S, Clock
 from ..core.account import Balance, FundingPayment, Liquidation, Position, Transfer
 from ..core.in_flight_order import InFlightOrder
 from ..core.order_state import Facts
@@ -37,6 +37,8 @@ MAX_SHOWN_ORDERS = 10_000
 PRIVATE = frozenset({Channel.ORDERS, Channel.FILLS, Channel.POSITIONS, Channel.BALANCES, Channel.EVENTS})
 # How long after a backfill the fills are read again: what the list did not show then, no frame tells any more.
 LOOK_AGAIN_S = (3.0, 15.0)
+# So long the fills of an order are looked for that has ended, and of which a list of them tells less than was executed.
+INCOMPLETE_S = 120.0
 _BACKFILLED_AFTER = frozenset({ControlKind.CONNECTED, ControlKind.RECONNECTED, ControlKind.GAP})
 _STATE_CHANNELS = (Channel.ORDERS, Channel.FILLS)
 
@@ -242,7 +244,8 @@ class UserStreamTracker:
             asks_ends = self._was_behind or any(self._ledger.match(fill) is None for fill in fills)
             is_due = asks_ends and bool(self._to_look_at)
             ended = await self._heard(self._reader.ended_orders(self._look_from_ns())) if is_due else ()
-            asked = [await self._heard(self._reconciler.refresh(order)) for order in self._still_doubtful()]
+            to_ask = (*self._still_doubtful(), *self._incomplete())
+            asked = [await self._heard(self._reconciler.refresh(order)) for order in to_ask]
         except LatentspeedError as error:
             log.info("fills could not be read again", extra={"error": str(error)})
             self._look_after(LOOK_AGAIN_S[-1])
@@ -258,6 +261,8 @@ class UserStreamTracker:
             yield news
         self._doubtful = {order.client_order_id for order in self._still_doubtful()}
         self._looked(began_s)
+        if self._incomplete():
+            self._look_after(LOOK_AGAIN_S[-1])
 
     async def _heard(self, reading: Awaitable[T]) -> T:
         """What was read; it is news of this moment."""
@@ -309,6 +314,12 @@ class UserStreamTracker:
 
     def _still_doubtful(self) -> list[InFlightOrder]:
         return [order for order in self._ledger.tracker.open_orders() if order.client_order_id in self._doubtful]
+
+    def _incomplete(self) -> list[InFlightOrder]:
+        """Orders that were passed on as ended not long ago, and of which fills are missing."""
+        tracker, since_ns = self._ledger.tracker, self._clock.now_ns() - int(INCOMPLETE_S * NS_PER_S)
+        known = [order for name in self._shown if (order := tracker.get(name)) is not None]
+        return [one for one in known if one.is_done and not one.fills_complete and one.updated_ts_ns >= since_ns]
 
     def _look_from_ns(self) -> int:
         return min(from_ns for _, from_ns in self._to_look_at)

@@ -474,6 +474,40 @@ async def test_a_list_of_ends_that_was_incomplete_is_read_once_more(rig: Rig, mo
     assert told[-2:] == [ControlKind.BACKFILLED, OrderState.CANCELLED]
 
 
+async def test_fills_that_the_list_keeps_back_are_looked_for_until_they_are_all_there(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(rig)
+    monkeypatch.setattr(user_stream_tracker, "LOOK_AGAIN_S", (0.01, 0.02))
+
+    class Quiet(Line):
+        async def run(self, *conversations: Conversation) -> AsyncGenerator[object, None]:
+            yield CONNECTED
+            yield SNAPSHOT_OF_FILLS
+            execute(rig, "1", "1", told=False)()
+            yield tell(rig, "1")()
+            yield control(ControlKind.GAP)
+            await asyncio.Event().wait()
+
+    connector = rig.connector(streams=Quiet, user_stream_source=lambda symbols: Source())
+    whole, asked = connector.reader.fills, []
+
+    async def behind(since_ns: int, until_ns: int | None = None) -> tuple[TradeUpdate, ...]:
+        asked.append(since_ns)
+        return () if len(asked) < 9 else await whole(since_ns, until_ns)
+
+    monkeypatch.setattr(connector.reader, "fills", behind)
+    told: list[object] = []
+    async with connector, aclosing(connector.stream((Channel.ORDERS, Channel.FILLS))) as items:
+        async with asyncio.timeout(5):
+            async for item in items:
+                told += kinds([item])
+                if told[-1] == "f1":
+                    break
+    assert told.index(OrderState.FILLED) < told.index("f1")
+    assert told.count(ControlKind.BACKFILLED) == 2
+
+
 async def test_an_order_whose_end_shows_late_is_asked_for_once_more(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a chain, where only its last block proves how an order ended that is in no list."""
     monkeypatch.setattr(user_stream_tracker, "LOOK_AGAIN_S", (0.01, 0.03))
