@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -81,6 +82,8 @@ def _root(
 
 def run() -> None:
     """The console script."""
+    if COMPLETION_VARIABLE in os.environ:
+        gc.disable()  # a person waits, the process ends in a moment, and little of what is imported is garbage
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
