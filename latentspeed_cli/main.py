@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import os
 import sys
@@ -11,14 +10,13 @@ from typing import Any, cast
 
 import typer
 
-from . import __version__
+from . import COMPLETION_VARIABLE, __version__
 from .commands.call import Call
 from .commands.grammar import LazyGroup
 from .errors import Exit, LatentspeedError, OutputLost, UsageError
 from .hostile import check_arguments
 
 PROGRAM = "latentspeed"
-COMPLETION_VARIABLE = "_LATENTSPEED_COMPLETE"
 # Typer's own base of what its parser raises: ClickException, wherever this version of Typer keeps it.
 _WORDS_DO_NOT_FIT = cast("type[Exception]", typer.BadParameter.__mro__[2])
 VERBS = {
@@ -82,8 +80,6 @@ def _root(
 
 def run() -> None:
     """The console script."""
-    if COMPLETION_VARIABLE in os.environ:
-        gc.disable()  # a person waits, the process ends in a moment, and little of what is imported is garbage
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
