@@ -31,6 +31,7 @@ SEAMS: dict[str, tuple[str, ...]] = {
         "latentspeed_cli/config.py",
         "latentspeed_cli/keys.py",
         "latentspeed_cli/crash.py",
+        "latentspeed_cli/__init__.py",  # whether this is a completion, before the first import of weight
         "latentspeed_cli/main.py",
         "latentspeed_cli/commands/call.py",
         "latentspeed_cli/transport/grpc.py",  # it keeps the library's own words off stderr
